@@ -1,0 +1,1 @@
+"""Benchmarks: slow proofs that `make test` leaves out."""

@@ -1,0 +1,32 @@
+"""The Dagster instance of an installation: its storage and limits, under PLG_HOME."""
+
+import os
+
+import yaml
+from dagster import DagsterInstance
+
+from warehouse.settings import Settings
+
+_INSTANCE_CONFIG = {
+    "telemetry": {"enabled": False},
+    "run_coordinator": {
+        "module": "dagster.core.run_coordinator",
+        "class": "QueuedRunCoordinator",
+        "config": {"max_concurrent_runs": 4},
+    },
+    # DuckDB has one writing process: everything that writes it is in one pool of one
+    "concurrency": {"pools": {"default_limit": 1, "granularity": "run"}},
+    "run_monitoring": {"enabled": True, "start_timeout_seconds": 300},
+}
+
+
+def prepare_instance(settings: Settings) -> DagsterInstance:
+    """Write ``HOME/dagster/dagster.yaml`` and open the instance; idempotent."""
+    folder = settings.dagster_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(_INSTANCE_CONFIG, sort_keys=False)
+    config = folder / "dagster.yaml"
+    if not config.exists() or config.read_text() != text:
+        config.write_text(text)
+    os.environ["DAGSTER_HOME"] = str(folder)
+    return DagsterInstance.from_config(str(folder))

@@ -1,0 +1,48 @@
+"""The main job without the UI: the same Dagster job, in this process."""
+
+from dataclasses import dataclass, field
+
+from dagster_plg.instance import prepare_instance
+from reverse_etl.mocks.process import mocks_running
+from warehouse.settings import Settings
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended: its Dagster id and, where it failed, the first line of each error."""
+
+    run_id: str
+    success: bool
+    errors: list[str] = field(default_factory=list)
+
+
+def run_job(settings: Settings, job_name: str = "nightly") -> RunOutcome:
+    """Run a job of the definitions to its end; tell of a failure; never raise for one.
+
+    The run is on record in the installation's Dagster instance, so the UI shows it.
+    """
+    with prepare_instance(settings) as instance:
+        from dagster_plg.alerting import ALERTED_TAG, alert_failed_run
+        from dagster_plg.definitions import defs
+
+        job = defs.resolve_job_def(job_name)
+        with mocks_running(settings):
+            result = job.execute_in_process(
+                instance=instance, raise_on_error=False, tags={ALERTED_TAG: "true"}
+            )
+            errors = [
+                f"{event.step_key}: {_first_line(event)}"
+                for event in result.all_events
+                if event.is_step_failure
+            ]
+            if not result.success:
+                alert_failed_run(settings, job_name, result.run_id, errors)
+        return RunOutcome(result.run_id, result.success, errors)
+
+
+def _first_line(event) -> str:
+    """The innermost cause: Dagster wraps a step's error in one of its own."""
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip().splitlines()[0] if error else "failed"

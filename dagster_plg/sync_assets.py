@@ -1,0 +1,77 @@
+"""One asset a sync: what the destination holds after it."""
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    Failure,
+    MaterializeResult,
+    asset,
+)
+
+from dagster_plg.publishing import PUBLISHED_KEY
+from dagster_plg.resources import Installation
+from quality.gates import require_gate
+from reverse_etl.engine import run_sync
+from reverse_etl.mocks.process import mocks_running
+from reverse_etl.specs import SyncSpec, load_specs
+
+
+def sync_key(spec: SyncSpec) -> AssetKey:
+    return AssetKey([spec.destination, spec.name.removeprefix(f"{spec.destination}_")])
+
+
+def _sync(spec: SyncSpec, specs: dict[str, SyncSpec]) -> AssetsDefinition:
+    key = sync_key(spec)
+    after = [sync_key(specs[name]) for name in spec.depends_on]
+
+    @asset(
+        key=key,
+        deps=[PUBLISHED_KEY, AssetKey(spec.source.split(".")), *after],
+        group_name=spec.destination,
+        kinds={spec.destination},
+        owners=[spec.owner],
+        description=f"{spec.description} Sends `{spec.source}` to {spec.destination}, "
+        "only what changed since it was last acknowledged.",
+        check_specs=[
+            AssetCheckSpec(
+                name="every_record_accepted",
+                asset=key,
+                description="No record is refused; more than "
+                f"{spec.failure_rate_threshold:.0%} refused is an error.",
+            )
+        ],
+        pool=f"sync_{spec.name}",
+    )
+    def sync(context: AssetExecutionContext, installation: Installation):
+        settings = installation.settings
+        for gate in ("marts", "syncs"):
+            require_gate(settings, gate)
+        with mocks_running(settings):
+            report = run_sync(settings, spec.name)
+        context.log.info("sync %s: %s", spec.name, report.summary())
+        yield MaterializeResult(asset_key=key, metadata=report.as_metadata())
+        too_many = report.failure_rate > spec.failure_rate_threshold
+        yield AssetCheckResult(
+            asset_key=key,
+            check_name="every_record_accepted",
+            passed=report.rejected == 0,
+            severity=AssetCheckSeverity.ERROR if too_many else AssetCheckSeverity.WARN,
+            metadata={
+                "accepted": report.accepted,
+                "rejected": report.rejected,
+                "sample": str(report.rejected_sample),
+            },
+        )
+        if report.status not in ("succeeded", "partial", "disabled"):
+            raise Failure(f"sync {spec.name} {report.status}: {report.message}")
+
+    return sync
+
+
+def build_syncs() -> list[AssetsDefinition]:
+    specs = load_specs()
+    return [_sync(spec, specs) for spec in specs.values()]

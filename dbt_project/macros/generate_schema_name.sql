@@ -1,0 +1,4 @@
+{#- A folder's schema is used as it is written: `core`, never `main_core`. -#}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ (custom_schema_name or target.schema) | trim }}
+{%- endmacro %}

@@ -1,0 +1,101 @@
+{#-
+    Nested JSON, read once. `shape` is what is wanted of it, as Jinja: a dict is an object, a
+    one-element list an array, and a string a scalar: 'text', 'bigint' or 'boolean'. The result
+    is a struct: {{ json_struct('object', {'id': 'text', 'items': {'data': [{'id': 'text'}]}}) }}
+    as snapshot, then snapshot.items.data. Keys that are missing, null or of another type are
+    NULL; an object or array asked for as 'text' is its JSON text.
+    (json_text in json.sql parses the document again for every path; here it is parsed once.)
+-#}
+{% macro json_struct(column, shape) -%}
+    {{ return(adapter.dispatch('json_struct', 'plg')(column, shape)) }}
+{%- endmacro %}
+
+{% macro default__json_struct(column, shape) -%}
+    from_json({{ column }}, '{{ plg.duckdb_json_shape(shape) }}')
+{%- endmacro %}
+
+{% macro spark__json_struct(column, shape) -%}
+    from_json({{ column }}, '{{ plg.spark_json_shape(shape) }}')
+{%- endmacro %}
+
+{% macro duckdb_json_shape(shape) -%}
+    {%- if shape is mapping -%}
+        { {%- for key, value in shape.items() -%}
+            "{{ key }}":{{ plg.duckdb_json_shape(value) }}{{ "," if not loop.last }}
+        {%- endfor -%} }
+    {%- elif shape is string -%}
+        "{{ {'text': 'VARCHAR', 'bigint': 'BIGINT', 'boolean': 'BOOLEAN'}[shape] }}"
+    {%- else -%}
+        [{{ plg.duckdb_json_shape(shape[0]) }}]
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro spark_json_shape(shape) -%}
+    {%- if shape is mapping -%}
+        struct<
+        {%- for key, value in shape.items() -%}
+            `{{ key }}`:{{ plg.spark_json_shape(value) }}{{ "," if not loop.last }}
+        {%- endfor -%}
+        >
+    {%- elif shape is string -%}
+        {{ {'text': 'string', 'bigint': 'bigint', 'boolean': 'boolean'}[shape] }}
+    {%- else -%}
+        array<{{ plg.spark_json_shape(shape[0]) }}>
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#-
+    One row for each element of an array; goes after the table in a from clause and offers
+    <alias>.element and <alias>.position, rising from the first element on:
+    from snapshots {{ json_array_explode('snapshots.snapshot.items.data', 'items') }}.
+    A row whose array is empty or NULL gives no row.
+-#}
+{% macro json_array_explode(array, alias) -%}
+    {{ return(adapter.dispatch('json_array_explode', 'plg')(array, alias)) }}
+{%- endmacro %}
+
+{% macro default__json_array_explode(array, alias) -%}
+    cross join unnest({{ array }}) with ordinality as {{ alias }} (element, position)
+{%- endmacro %}
+
+{% macro spark__json_array_explode(array, alias) -%}
+    lateral view posexplode({{ array }}) {{ alias }} as position, element
+{%- endmacro %}
+
+
+{#- Seconds since 1970 as a UTC timestamp. -#}
+{% macro epoch_seconds_at(seconds) -%}
+    {{ return(adapter.dispatch('epoch_seconds_at', 'plg')(seconds)) }}
+{%- endmacro %}
+
+{% macro default__epoch_seconds_at(seconds) -%}
+    make_timestamp({{ seconds }} * 1000000)
+{%- endmacro %}
+
+{% macro spark__epoch_seconds_at(seconds) -%}
+    timestamp_seconds({{ seconds }})
+{%- endmacro %}
+
+
+{#- A timestamp `months` calendar months after `value` (the last of a shorter month). -#}
+{% macro add_months_to(value, months) -%}
+    {{ return(adapter.dispatch('add_months_to', 'plg')(value, months)) }}
+{%- endmacro %}
+
+{% macro default__add_months_to(value, months) -%}
+    ({{ value }} + cast({{ months }} as integer) * interval 1 month)
+{%- endmacro %}
+
+{% macro spark__add_months_to(value, months) -%}
+    ({{ value }} + make_ym_interval(0, cast({{ months }} as int)))
+{%- endmacro %}
+
+
+{#- Seats or units in `quantity` packages of `size`, rounded as the price says. -#}
+{% macro packages(quantity, size, rounding) -%}
+    case
+        when {{ rounding }} = 'down' then cast(floor(cast({{ quantity }} as double) / {{ size }}) as bigint)
+        else cast(ceil(cast({{ quantity }} as double) / {{ size }}) as bigint)
+    end
+{%- endmacro %}

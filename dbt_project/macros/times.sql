@@ -1,0 +1,124 @@
+{#- Dates and timestamps. All timestamps are UTC without a zone. -#}
+
+{% macro month_start(value) -%}
+    cast(date_trunc('month', {{ value }}) as date)
+{%- endmacro %}
+
+
+{#- Monday of the week. -#}
+{% macro week_start(value) -%}
+    cast(date_trunc('week', {{ value }}) as date)
+{%- endmacro %}
+
+
+{#- Whole calendar days from `first` to `second` (negative when second is earlier). -#}
+{% macro days_between(first, second) -%}
+    {{ return(adapter.dispatch('days_between', 'plg')(first, second)) }}
+{%- endmacro %}
+
+{% macro default__days_between(first, second) -%}
+    date_diff('day', cast({{ first }} as date), cast({{ second }} as date))
+{%- endmacro %}
+
+{% macro spark__days_between(first, second) -%}
+    datediff(cast({{ second }} as date), cast({{ first }} as date))
+{%- endmacro %}
+
+
+{#- Whole minutes elapsed from `first` to `second`. -#}
+{% macro minutes_between(first, second) -%}
+    {{ return(adapter.dispatch('minutes_between', 'plg')(first, second)) }}
+{%- endmacro %}
+
+{% macro default__minutes_between(first, second) -%}
+    cast(floor((epoch({{ second }}) - epoch({{ first }})) / 60) as bigint)
+{%- endmacro %}
+
+{% macro spark__minutes_between(first, second) -%}
+    cast(floor((unix_timestamp({{ second }}) - unix_timestamp({{ first }})) / 60) as bigint)
+{%- endmacro %}
+
+
+{#- A date `days` days after (a literal or a column; negative: before) `value`, as a DATE. -#}
+{% macro add_days(value, days) -%}
+    {{ return(adapter.dispatch('add_days', 'plg')(value, days)) }}
+{%- endmacro %}
+
+{% macro default__add_days(value, days) -%}
+    cast(cast({{ value }} as date) + cast({{ days }} as integer) * interval 1 day as date)
+{%- endmacro %}
+
+{% macro spark__add_days(value, days) -%}
+    date_add(cast({{ value }} as date), cast({{ days }} as int))
+{%- endmacro %}
+
+
+{#- A timestamp `hours` hours after `value`. -#}
+{% macro add_hours(value, hours) -%}
+    {{ return(adapter.dispatch('add_hours', 'plg')(value, hours)) }}
+{%- endmacro %}
+
+{% macro default__add_hours(value, hours) -%}
+    ({{ value }} + cast({{ hours }} as integer) * interval 1 hour)
+{%- endmacro %}
+
+{% macro spark__add_hours(value, hours) -%}
+    ({{ value }} + make_dt_interval(0, cast({{ hours }} as int)))
+{%- endmacro %}
+
+
+{#- A row for every day from `first` to `last`, both included, none when last is earlier.
+    Goes in a select list: select account_id, {{ date_spine('start_date', 'end_date') }} as day. -#}
+{% macro date_spine(first, last) -%}
+    {{ return(adapter.dispatch('date_spine', 'plg')(first, last)) }}
+{%- endmacro %}
+
+{% macro default__date_spine(first, last) -%}
+    cast(unnest(generate_series(cast({{ first }} as timestamp), cast({{ last }} as timestamp), interval 1 day)) as date)
+{%- endmacro %}
+
+{% macro spark__date_spine(first, last) -%}
+    explode(if({{ first }} <= {{ last }}, sequence(cast({{ first }} as date), cast({{ last }} as date), interval 1 day), cast(array() as array<date>)))
+{%- endmacro %}
+
+
+{#- As date_spine, a row for every first of a month. `first` must itself be one. -#}
+{% macro month_spine(first, last) -%}
+    {{ return(adapter.dispatch('month_spine', 'plg')(first, last)) }}
+{%- endmacro %}
+
+{% macro default__month_spine(first, last) -%}
+    cast(unnest(generate_series(cast({{ first }} as timestamp), cast({{ last }} as timestamp), interval 1 month)) as date)
+{%- endmacro %}
+
+{% macro spark__month_spine(first, last) -%}
+    explode(if({{ first }} <= {{ last }}, sequence(cast({{ first }} as date), cast({{ last }} as date), interval 1 month), cast(array() as array<date>)))
+{%- endmacro %}
+
+
+{#- Aggregate: the group's values as an ascending array. -#}
+{% macro collect_times(column) -%}
+    {{ return(adapter.dispatch('collect_times', 'plg')(column)) }}
+{%- endmacro %}
+
+{% macro default__collect_times(column) -%}
+    list_sort(list({{ column }}))
+{%- endmacro %}
+
+{% macro spark__collect_times(column) -%}
+    sort_array(collect_list({{ column }}))
+{%- endmacro %}
+
+
+{#- A row for each element of an array; goes in a select list. -#}
+{% macro unnest_times(column) -%}
+    {{ return(adapter.dispatch('unnest_times', 'plg')(column)) }}
+{%- endmacro %}
+
+{% macro default__unnest_times(column) -%}
+    unnest({{ column }})
+{%- endmacro %}
+
+{% macro spark__unnest_times(column) -%}
+    explode({{ column }})
+{%- endmacro %}

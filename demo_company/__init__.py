@@ -1,0 +1,1 @@
+"""A synthetic SaaS company: its source files, and the truth about itself."""

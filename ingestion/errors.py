@@ -1,0 +1,28 @@
+"""What can go wrong while ingesting, named by what the caller should do.
+
+IngestError
+  ├─ IngestRunning   another ingest works on this home; wait for it, then run again
+  ├─ FileRefused     one file cannot be used at all; recorded, the other files go on
+  └─ UnknownFile     the path names no loaded file
+"""
+
+
+class IngestError(Exception):
+    """Base of everything ingestion raises on purpose."""
+
+
+class IngestRunning(IngestError):
+    """Another ingest (or withdrawal) holds ``HOME/ingest.lock``."""
+
+
+class FileRefused(IngestError):
+    """A file that cannot be read as what its folder says; ``reason`` is a stable code."""
+
+    def __init__(self, reason: str, message: str):
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class UnknownFile(IngestError):
+    """No file of that path is loaded."""

@@ -1,0 +1,149 @@
+"""The landing folder: which files lie there and what each is, by its place.
+
+Only looks; nothing is read. A file that cannot be used is listed with the reason, never
+passed over in silence. Hidden and temporary files are not files yet.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from warehouse.settings import DEMO_MARKER
+
+EVENT_FORMATS = ("segment", "rudderstack")
+EVENT_FORMATS_LATER = ("posthog", "amplitude", "mixpanel")
+CSV_DATASETS = (
+    "contracts",
+    "fx_rates",
+    "firmographics",
+    "marketing_spend",
+    "gtm_costs",
+    "support_tickets",
+    "targets",
+)
+JSON_LINES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz")
+_TEMPORARY = (".tmp", ".part", ".partial", ".crdownload", ".filepart", ".swp", ".lock", "~")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a file holds: the lake's dataset and which part of it.
+
+    ``part`` is the event format, the Stripe object or the CRM object; ``kind`` how the
+    file is written: ``lines``, ``parquet`` or ``csv``.
+    """
+
+    dataset: str
+    part: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class LandingFile:
+    """A file found. ``path`` is relative to the landing folder, with ``/``.
+
+    Exactly one of ``source`` and ``problem`` is set. ``status`` of a problem: ``refused``
+    (wrong, must be mended) or ``unsupported`` (nothing here reads it).
+    """
+
+    path: str
+    location: Path
+    size_bytes: int
+    modified_at: datetime
+    source: Source | None = None
+    problem: str | None = None
+    status: str = "refused"
+
+
+def scan_landing(landing_dir: Path) -> list[LandingFile]:
+    """Every file under ``landing_dir``, sorted by path; [] when the folder is missing."""
+    if not landing_dir.is_dir():
+        return []
+    root = landing_dir.resolve()
+    return sorted(_walk(root, root), key=lambda file: file.path)
+
+
+def _walk(root: Path, folder: Path) -> Iterator[LandingFile]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if _is_ignored(entry.name) or (folder == root and entry.name == DEMO_MARKER):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(root, Path(entry.path))
+            else:
+                yield _describe(root, Path(entry.path))
+
+
+def _is_ignored(name: str) -> bool:
+    return name.startswith((".", "_")) or name.lower().endswith(_TEMPORARY)
+
+
+def _describe(root: Path, location: Path) -> LandingFile:
+    relative = location.relative_to(root)
+    path = os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
+
+    def unusable(problem: str, status: str = "refused") -> LandingFile:
+        facts = location.lstat()
+        return LandingFile(path, location, facts.st_size, _modified(facts), None, problem, status)
+
+    if location.is_symlink():
+        target = location.resolve()
+        if not target.is_relative_to(root):
+            return unusable(
+                f"{path}: a link to {target}, outside the landing folder; copy the file itself here"
+            )
+        if not target.exists():
+            return unusable(f"{path}: a link to nothing ({target})")
+        if target.is_dir():
+            return unusable(f"{path}: a link to a folder; folder links are not followed")
+    if not stat.S_ISREG(location.stat().st_mode):
+        return unusable(f"{path}: not a regular file")
+    source, problem = _identify(relative.parts, location.name.lower())
+    if problem:
+        return unusable(f"{path}: {problem}", "unsupported")
+    facts = location.stat()
+    return LandingFile(path, location, facts.st_size, _modified(facts), source)
+
+
+def _modified(facts: os.stat_result) -> datetime:
+    # microseconds, as the manifest keeps it
+    seconds, nanoseconds = divmod(facts.st_mtime_ns, 1_000_000_000)
+    whole = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+    return whole.replace(microsecond=nanoseconds // 1000)
+
+
+def _identify(parts: tuple[str, ...], name: str) -> tuple[Source | None, str | None]:
+    """What the file at ``parts`` is, or why nothing here reads it."""
+    top = parts[0]
+    if top == "events" and len(parts) >= 3:
+        return _identify_events(parts[1], name)
+    if top in ("stripe", "crm") and len(parts) >= 3:
+        if not name.endswith(JSON_LINES):
+            return None, "not read: expected *.jsonl or *.jsonl.gz"
+        if top == "crm":
+            return Source("crm_records", parts[1], "lines"), None
+        dataset = "stripe_events" if parts[1] == "events" else "stripe_objects"
+        return Source(dataset, parts[1], "lines"), None
+    if top in CSV_DATASETS and len(parts) >= 2:
+        if not name.endswith(".csv"):
+            return None, "not read: expected *.csv"
+        return Source(top, "", "csv"), None
+    return None, (
+        "not read: not a place of the landing layout (events/<format>/, stripe/events/, "
+        f"stripe/<object>/, crm/<object>/, {'/, '.join(CSV_DATASETS)}/)"
+    )
+
+
+def _identify_events(part: str, name: str) -> tuple[Source | None, str | None]:
+    if part in EVENT_FORMATS_LATER:
+        return None, f"format not supported yet: {part} (supported: {', '.join(EVENT_FORMATS)})"
+    if part not in EVENT_FORMATS:
+        return None, f"unknown event format: {part} (supported: {', '.join(EVENT_FORMATS)})"
+    if name.endswith(".parquet"):
+        return Source("events", part, "parquet"), None
+    if name.endswith(JSON_LINES):
+        return Source("events", part, "lines"), None
+    return None, "not read: expected *.jsonl, *.jsonl.gz or *.parquet"

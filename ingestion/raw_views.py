@@ -1,0 +1,87 @@
+"""Views ``raw.<dataset>`` in the warehouse: what dbt sees of the lake.
+
+A view shows only what the manifest knows: rows of loads that were committed, without the
+rows of files that were superseded or withdrawn. Rows that a crashed ingest left behind
+are therefore invisible even before the next ingest removes them.
+"""
+
+from collections.abc import Mapping
+
+import duckdb
+
+from ingestion.lake import INTERNAL, STORED, ensure_datasets, read_dataset, sql_text
+from ingestion.lake_schema import DATASETS
+from ingestion.manifest import committed_load_id
+from warehouse.settings import Settings
+
+# a later row with the same key replaces the earlier one
+CURRENT_ROW_KEYS: Mapping[str, tuple[str, ...]] = {
+    "contracts": ("contract_id",),
+    "fx_rates": ("month", "currency"),
+    "firmographics": ("domain",),
+    "gtm_costs": ("month", "kind"),
+    "support_tickets": ("ticket_id",),
+    "targets": ("month", "metric"),
+}
+
+
+def create_raw_views(settings: Settings) -> None:
+    """Create or replace every ``raw.<dataset>`` view in ``warehouse.duckdb``.
+
+    Works with an empty lake (the views are there and empty) and is cheap: no data is
+    read. Opens the warehouse for writing only as long as that takes.
+    """
+    ensure_datasets(settings.lake_dir)
+    load_id = committed_load_id(settings)
+    settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(settings.warehouse_path)) as connection:
+        connection.execute("begin")
+        connection.execute("create schema if not exists raw")
+        connection.execute(
+            f"create or replace view raw.pipeline_clock as {_clock_select(settings)}"
+        )
+        for dataset in STORED:
+            if dataset not in INTERNAL:
+                connection.execute(
+                    f"create or replace view raw.{dataset} as "
+                    f"{dataset_select(settings, dataset, load_id)}"
+                )
+        connection.execute("commit")
+
+
+def dataset_select(settings: Settings, dataset: str, load_id: int) -> str:
+    """SQL that selects the rows of ``dataset`` which count as of load ``load_id``."""
+    columns = ", ".join(f'"{name}"' for name in DATASETS[dataset])
+    conditions = [f"load_id <= {load_id}"]
+    if "file_id" in DATASETS[dataset] and _has_withdrawn_files(settings, load_id):
+        withdrawn = read_dataset(settings.lake_dir, "withdrawn_files")
+        conditions.append(
+            f"file_id not in (select file_id from {withdrawn} where load_id <= {load_id})"
+        )
+    select = (
+        f"select {columns} from {read_dataset(settings.lake_dir, dataset)} "
+        f"where {' and '.join(conditions)}"
+    )
+    if keys := CURRENT_ROW_KEYS.get(dataset):
+        select += (
+            f" qualify row_number() over (partition by {', '.join(keys)} "
+            "order by load_id desc, file_id desc, line_number desc) = 1"
+        )
+    return select
+
+
+def _has_withdrawn_files(settings: Settings, load_id: int) -> bool:
+    # most installations never withdraw anything: spare their every read the anti-join
+    withdrawn = read_dataset(settings.lake_dir, "withdrawn_files")
+    with duckdb.connect() as connection:
+        query = f"select count(*) > 0 from {withdrawn} where load_id <= {load_id}"
+        return connection.execute(query).fetchone()[0]
+
+
+def _clock_select(settings: Settings) -> str:
+    as_of = settings.now.replace(tzinfo=None).isoformat(sep=" ")
+    return (
+        f"select timestamp {sql_text(as_of)} as as_of_at, "
+        f"{sql_text(settings.reporting_currency)} as reporting_currency, "
+        f"{sql_text(settings.timezone)} as timezone"
+    )

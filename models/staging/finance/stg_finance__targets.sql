@@ -1,0 +1,19 @@
+with
+
+targets as (
+    select * from {{ source('raw', 'targets') }}
+),
+
+final as (
+    select
+        {{ month_start('month') }} as month,
+        lower(trim(metric)) as metric,
+        target
+    from targets
+    qualify row_number() over (
+        partition by {{ month_start('month') }}, lower(trim(metric))
+        order by load_id desc, file_id desc, line_number desc
+    ) = 1
+)
+
+select * from final

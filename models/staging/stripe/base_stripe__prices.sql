@@ -1,0 +1,67 @@
+with
+
+stripe_events as (
+    select * from {{ source('raw', 'stripe_events') }}
+),
+
+stripe_objects as (
+    select * from {{ source('raw', 'stripe_objects') }}
+),
+
+subscription_snapshots as (
+    select * from {{ ref('base_stripe__subscription_snapshots') }}
+),
+
+states as (
+    select
+        object_id as price_id,
+        {{ json_struct('object', stripe_price_shape()) }} as price,
+        created_at as known_at,
+        load_id,
+        line_number
+    from stripe_events
+    where
+        event_type like 'price.%'
+        and coalesce(is_livemode, true)
+
+    union all
+
+    select
+        object_id as price_id,
+        {{ json_struct('object', stripe_price_shape()) }} as price,
+        pulled_at as known_at,
+        load_id,
+        line_number
+    from stripe_objects
+    where
+        object_type = 'price'
+        and coalesce(is_livemode, true)
+
+    union all
+
+    -- tiers are in a subscription only where the account asks Stripe to expand them
+    select
+        items.element.price.id as price_id,
+        items.element.price as price,
+        subscription_snapshots.effective_at as known_at,
+        cast(0 as bigint) as load_id,
+        items.position as line_number
+    from subscription_snapshots
+    {{ json_array_explode('subscription_snapshots.snapshot.items.data', 'items') }}
+    where items.element.price.tiers is not null
+),
+
+final as (
+    select
+        price_id,
+        price
+    from states
+    where price_id is not null
+    -- a state with the tiers tells more than a newer one without: tiers never change
+    qualify row_number() over (
+        partition by price_id
+        order by case when price.tiers is null then 1 else 0 end, known_at desc, load_id desc, line_number desc
+    ) = 1
+)
+
+select * from final

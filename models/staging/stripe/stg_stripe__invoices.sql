@@ -1,0 +1,74 @@
+with
+
+stripe_events as (
+    select * from {{ source('raw', 'stripe_events') }}
+),
+
+stripe_objects as (
+    select * from {{ source('raw', 'stripe_objects') }}
+),
+
+states as (
+    select
+        object_id as invoice_id,
+        object,
+        created_at as known_at,
+        load_id,
+        line_number
+    from stripe_events
+    where
+        object_type = 'invoice'
+        and coalesce(is_livemode, true)
+
+    union all
+
+    select
+        object_id as invoice_id,
+        object,
+        pulled_at as known_at,
+        load_id,
+        line_number
+    from stripe_objects
+    where
+        object_type = 'invoice'
+        and coalesce(is_livemode, true)
+),
+
+newest as (
+    select *
+    from states
+    -- invoice.upcoming has no id: it is a forecast, not an invoice
+    where invoice_id is not null
+    qualify row_number() over (
+        partition by invoice_id order by known_at desc, load_id desc, line_number desc
+    ) = 1
+),
+
+final as (
+    select
+        -- keys
+        invoice_id,
+        {{ stripe_id(json_text('object', 'customer')) }} as customer_id,
+        {{ stripe_id(json_text('object', 'subscription')) }} as subscription_id,
+        -- attributes
+        {{ json_text('object', 'status') }} as invoice_status,
+        {{ json_text('object', 'billing_reason') }} as billing_reason,
+        upper({{ json_text('object', 'currency') }}) as currency,
+        -- measures
+        {{ json_number('object', 'subtotal', 'bigint') }} as subtotal_cents,
+        {{ json_number('object', 'tax', 'bigint') }} as tax_cents,
+        {{ json_number('object', 'total', 'bigint') }} as total_cents,
+        {{ json_number('object', 'amount_due', 'bigint') }} as amount_due_cents,
+        {{ json_number('object', 'amount_paid', 'bigint') }} as amount_paid_cents,
+        {{ json_number('object', 'amount_remaining', 'bigint') }} as amount_remaining_cents,
+        {{ json_number('object', 'attempt_count', 'bigint') }} as count_attempts,
+        -- times
+        {{ epoch_seconds_at(json_number('object', 'created', 'bigint')) }} as created_at,
+        {{ epoch_seconds_at(json_number('object', 'period_start', 'bigint')) }} as period_started_at,
+        {{ epoch_seconds_at(json_number('object', 'period_end', 'bigint')) }} as period_ended_at,
+        {{ epoch_seconds_at(json_number('object', 'status_transitions.paid_at', 'bigint')) }} as paid_at,
+        {{ epoch_seconds_at(json_number('object', 'next_payment_attempt', 'bigint')) }} as next_payment_attempt_at
+    from newest
+)
+
+select * from final

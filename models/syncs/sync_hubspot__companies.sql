@@ -1,0 +1,36 @@
+with
+
+accounts as (
+    select * from {{ ref('dim_accounts') }}
+),
+
+account_usage as (
+    select * from {{ ref('int_syncs__account_usage') }}
+),
+
+account_pqls as (
+    select * from {{ ref('int_syncs__account_pqls') }}
+),
+
+final as (
+    select
+        accounts.account_id as record_key,
+        accounts.domain,
+        substr(coalesce(accounts.account_name, accounts.domain, accounts.account_id), 1, 255) as name,
+        accounts.employees,
+        substr(accounts.industry, 1, 255) as industry,
+        accounts.plan,
+        account_usage.mrr,
+        account_usage.active_users_28d,
+        account_usage.activated_at,
+        accounts.last_seen_at,
+        account_pqls.points as pql_points,
+        account_pqls.score_10 as pql_score_10,
+        account_pqls.tier as pql_tier,
+        substr(account_pqls.reason, 1, 255) as pql_reason
+    from accounts
+    inner join account_usage on accounts.account_id = account_usage.account_id
+    left join account_pqls on accounts.account_id = account_pqls.account_id
+)
+
+select * from final

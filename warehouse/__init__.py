@@ -1,0 +1,1 @@
+"""What every part shares: settings, the warehouse files, publishing and querying."""

@@ -1,0 +1,113 @@
+"""Settings: the one place that reads the environment (prefix ``PLG_``) or ``.env``."""
+
+import json
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DEMO_MARKER = "demo.json"
+
+
+class Settings(BaseSettings):
+    """Where an installation lives and what it talks to.
+
+    Two values of ``home`` are two fully separate installations. ``as_of`` is the
+    pipeline's *now* (UTC): the environment's ``PLG_AS_OF``; else, where the landing
+    folder was made by ``plg demo generate``, the end of the demo's data; else the
+    wall clock, read once for each Settings object.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="PLG_", env_file=PROJECT_ROOT / ".env", extra="ignore", frozen=False
+    )
+
+    home: Path = Field(default=PROJECT_ROOT / ".plg", description="everything written goes here")
+    landing: Path | None = Field(default=None, description="source files; default HOME/landing")
+    target: str = Field(default="duckdb", description="dbt target")
+    as_of: datetime | None = Field(default=None, description="the pipeline's now, ISO 8601")
+    reporting_currency: str = "USD"
+    timezone: str = "UTC"
+    product_line: str = Field(default="analytics", description="which milestone definitions apply")
+
+    salesforce_enabled: bool = True
+    salesforce_url: str = Field(default="mock", description="'mock' or https://…my.salesforce.com")
+    salesforce_client_id: str = "plg-demo"
+    salesforce_client_secret: str = "plg-demo-secret"
+    salesforce_username: str = "sync@plg.example"
+    salesforce_password: str = "plg-demo-password"
+
+    hubspot_enabled: bool = True
+    hubspot_url: str = Field(default="mock", description="'mock' or https://api.hubapi.com")
+    hubspot_token: str = "pat-plg-demo"
+
+    slack_enabled: bool = True
+    slack_url: str = Field(default="mock", description="'mock' or an incoming-webhook URL")
+
+    debug: bool = Field(default=False, description="show tracebacks instead of one line")
+    mocks_host: str = "127.0.0.1"
+    mocks_port: int = 8010
+    ui_host: str = "127.0.0.1"
+    ui_port: int = 3000
+
+    @field_validator("home", "landing", mode="after")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        # a relative DuckDB path makes two warehouses, depending on the working directory
+        return path.expanduser().absolute() if path else path
+
+    @property
+    def landing_dir(self) -> Path:
+        return self.landing or self.home / "landing"
+
+    @property
+    def lake_dir(self) -> Path:
+        return self.home / "lake"
+
+    @property
+    def warehouse_path(self) -> Path:
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def ops_path(self) -> Path:
+        return self.home / "ops.duckdb"
+
+    @property
+    def published_path(self) -> Path:
+        return self.home / "published" / "plg.duckdb"
+
+    @property
+    def dagster_dir(self) -> Path:
+        return self.home / "dagster"
+
+    @property
+    def docs_dir(self) -> Path:
+        return self.home / "docs"
+
+    @property
+    def dbt_target_dir(self) -> Path:
+        return self.home / "dbt" / "target"
+
+    @property
+    def mocks_dir(self) -> Path:
+        return self.home / "mocks"
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether the landing folder was made by ``plg demo generate``."""
+        return (self.landing_dir / DEMO_MARKER).is_file()
+
+    @cached_property
+    def now(self) -> datetime:
+        """The pipeline's now as an aware UTC datetime; constant for this object."""
+        chosen = self.as_of or self._demo_as_of() or datetime.now(UTC)
+        return chosen.replace(tzinfo=UTC) if chosen.tzinfo is None else chosen.astimezone(UTC)
+
+    def _demo_as_of(self) -> datetime | None:
+        if not self.is_demo:
+            return None
+        marker = json.loads((self.landing_dir / DEMO_MARKER).read_text())
+        return datetime.fromisoformat(marker["as_of"])
