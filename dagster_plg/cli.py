@@ -176,16 +176,18 @@ def build(
     from ingestion.raw_views import create_raw_views
     from quality.gates import require_gate, run_gate
     from warehouse.dbt import run_dbt
+    from warehouse.lock import sole_writer
 
     settings = Settings()
-    create_raw_views(settings)
-    run_gate(settings, "raw")
-    require_gate(settings, "raw")
     arguments = ["build", "--exclude-resource-type", "unit_test"]
     arguments += ["--select", *select.split()] if select else []
     arguments += ["--full-refresh"] if full_refresh else []
-    if not run_dbt(settings, arguments).success:
-        raise _fail("dbt failed: see above")
+    with sole_writer(settings):
+        create_raw_views(settings)
+        run_gate(settings, "raw")
+        require_gate(settings, "raw")
+        if not run_dbt(settings, arguments).success:
+            raise _fail("dbt failed: see above")
 
 
 @app.command()

@@ -14,6 +14,7 @@ from dagster_plg.alerting import alert_gate
 from dagster_plg.resources import Installation
 from quality.gates import run_gate
 from quality.suites import load_suite
+from warehouse.lock import sole_writer
 
 GATES = ("raw", "identity", "marts", "syncs")
 
@@ -36,7 +37,8 @@ def _gate(name: str) -> AssetChecksDefinition:
         pool="warehouse",
     )
     def gate(context: AssetCheckExecutionContext, installation: Installation):
-        report = run_gate(installation.settings, name)
+        with sole_writer(installation.settings):
+            report = run_gate(installation.settings, name)
         alert_gate(installation.settings, report, context.run_id)
         failed = [result for result in report.results if not result.passed]
         for result in failed:

@@ -7,6 +7,7 @@ from dagster_plg.resources import Installation
 from dagster_plg.sources import landing_key_of_dataset
 from ingestion.lake_schema import DATASETS
 from ingestion.run import ingest as run_ingest
+from warehouse.lock import sole_writer
 
 
 def _described() -> dict[str, str]:
@@ -37,7 +38,8 @@ def _specs() -> list[AssetSpec]:
     "accepted, quarantined or known as a duplicate.",
 )
 def ingest(context: AssetExecutionContext, installation: Installation):
-    report = run_ingest(installation.settings)
+    with sole_writer(installation.settings):
+        report = run_ingest(installation.settings)
     for note in report.notes:
         context.log.info("note: %s", note)
     context.log.info("ingest: %s", report.summary())

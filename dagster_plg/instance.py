@@ -9,13 +9,11 @@ from warehouse.settings import Settings
 
 _INSTANCE_CONFIG = {
     "telemetry": {"enabled": False},
-    "run_coordinator": {
-        "module": "dagster.core.run_coordinator",
-        "class": "QueuedRunCoordinator",
-        "config": {"max_concurrent_runs": 4},
-    },
     # DuckDB has one writing process: everything that writes it is in one pool of one
-    "concurrency": {"pools": {"default_limit": 1, "granularity": "run"}},
+    "concurrency": {
+        "runs": {"max_concurrent_runs": 4},
+        "pools": {"default_limit": 1, "granularity": "run"},
+    },
     "run_monitoring": {"enabled": True, "start_timeout_seconds": 300},
 }
 

@@ -8,6 +8,7 @@ from dagster_dbt import dbt_assets
 from dagster_plg.dbt_project import PlgTranslator, parsed_project, run_dbt_layer
 from dagster_plg.resources import Installation
 from quality.gates import require_gate
+from warehouse.lock import sole_writer
 
 # layer -> (what dbt selects, the gate that must have passed)
 LAYERS: dict[str, tuple[str, str]] = {
@@ -30,7 +31,8 @@ def _layer(name: str, select: str, gate: str) -> AssetsDefinition:
     def layer(context: AssetExecutionContext, installation: Installation):
         # the verdict outlives the run: a click on one layer asks for it too
         require_gate(installation.settings, gate)
-        yield from run_dbt_layer(context, installation.settings, select)
+        with sole_writer(installation.settings):
+            yield from run_dbt_layer(context, installation.settings, select)
 
     return layer
 

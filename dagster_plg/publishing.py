@@ -5,6 +5,7 @@ from dagster import AssetExecutionContext, AssetKey, MaterializeResult, asset
 from dagster_plg.dbt_project import PlgTranslator, parsed_project
 from dagster_plg.resources import Installation
 from quality.gates import require_gate
+from warehouse.lock import sole_writer
 from warehouse.publish import is_public, publish
 
 PUBLISHED_KEY = AssetKey(["published", "plg"])
@@ -32,6 +33,7 @@ def _public_tables() -> list[AssetKey]:
 def published(context: AssetExecutionContext, installation: Installation) -> MaterializeResult:
     for gate in ("marts", "syncs"):
         require_gate(installation.settings, gate)
-    report = publish(installation.settings)
+    with sole_writer(installation.settings):
+        report = publish(installation.settings)
     context.log.info("publish: %d tables, %s rows", report.count_tables, f"{report.count_rows:,}")
     return MaterializeResult(metadata=report.as_metadata())

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from dagster_plg.instance import prepare_instance
 from reverse_etl.mocks.process import mocks_running
+from warehouse.lock import sole_writer
 from warehouse.settings import Settings
 
 
@@ -21,14 +22,17 @@ def run_job(settings: Settings, job_name: str = "nightly") -> RunOutcome:
 
     The run is on record in the installation's Dagster instance, so the UI shows it.
     """
-    with prepare_instance(settings) as instance:
+    with sole_writer(settings), prepare_instance(settings) as instance:
         from dagster_plg.alerting import ALERTED_TAG, alert_failed_run
         from dagster_plg.definitions import defs
 
         job = defs.resolve_job_def(job_name)
         with mocks_running(settings):
             result = job.execute_in_process(
-                instance=instance, raise_on_error=False, tags={ALERTED_TAG: "true"}
+                instance=instance,
+                raise_on_error=False,
+                tags={ALERTED_TAG: "true"},
+                run_config={"loggers": {"console": {"config": {"log_level": "INFO"}}}},
             )
             errors = [
                 f"{event.step_key}: {_first_line(event)}"

@@ -18,7 +18,7 @@ from demo_company.world import NEVER, TOO_LATE, Account, World
 
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
 FREEMIUM_CONVERSION, TRIAL_CONVERSION = 0.045, 0.165
-CONTRACT_SHARE = 0.22
+CONTRACT_SHARE = 0.15
 TRIAL_DAYS = 14
 COUNTED = ("active", "past_due")
 API_VERSION = "2024-06-20"
@@ -640,7 +640,9 @@ def _account_life(biller: Biller, account: Account, pays: bool, is_enterprise: b
             until = first_day * DAY + 12 * HOUR
         else:
             is_enterprise = False
-    seats = max(1, min(len(account.members), account.employees)) + int(rng.poisson(1.0))
+    roll_out = {0: 1.0, 1: 4.0, 2: 9.0}[(account.employees > 50) + (account.employees > 500)]
+    seats = max(1, min(len(account.members), account.employees)) + int(rng.poisson(roll_out))
+    seats = min(seats, max(account.employees, 1))
     plan = str(rng.choice(plans.PAID_PLANS, p=[0.40, 0.42, 0.18]))
     interval = "year" if rng.random() < 0.25 else "month"
     if account.entry_model == "trial":
@@ -660,7 +662,7 @@ def _account_life(biller: Biller, account: Account, pays: bool, is_enterprise: b
         biller.invoice(sub, sub.trial_end + 1, "subscription_cycle", [biller.period_line(sub)])
     elif pays and not (is_enterprise and rng.random() < 0.6):
         start = signed_up + int(rng.uniform(6, 100) * DAY)
-        if start >= min(until, books.end):
+        if start >= min(until, books.end - 2 * DAY):
             start = signed_up + int(rng.uniform(3, 18) * DAY)
         customer = biller.customer(account, start)
         _checkout(biller, account, customer, start + 1, None)
@@ -670,7 +672,7 @@ def _account_life(biller: Biller, account: Account, pays: bool, is_enterprise: b
     while True:
         ended = biller.live(sub, until)
         back = ended + int(rng.uniform(30, 150) * DAY)
-        if ended >= until or back >= until or rng.random() >= 0.25:
+        if ended >= until or back >= until or rng.random() >= 0.35:
             return
         if rng.random() < 0.4:  # came back through a new checkout: a second Stripe customer
             customer = biller.customer(account, back - 60)
@@ -702,12 +704,14 @@ def _checkout(biller: Biller, account: Account, customer: str, at: int, sub: Sub
 def _contracts(biller: Biller, account: Account, first_day: int) -> None:
     """An enterprise contract and its renewals; each covers a year less a day."""
     rng, books = biller.rng, biller.books
-    seats = int(np.clip(account.employees * rng.uniform(0.02, 0.08), 12, 90))
+    seats = int(np.clip(account.employees * rng.uniform(0.02, 0.06), 12, 60))
     value = int(seats * 12 * rng.uniform(30, 48) // 50 * 50) * 100 + int(rng.choice([0, 0, 50]) * 100)
     start, frequency = first_day, str(rng.choice(["annual", "annual", "quarterly"]))
-    while start * DAY < books.end:
+    while True:
         end = day_number(add_months(day_of(start), 12)) - 1
         signed = start - int(rng.integers(1, 21))
+        if signed * DAY >= books.end:
+            return
         books.contracts.append(
             Contract(
                 f"con_{len(books.contracts):05d}", account, start, end, value, account.currency,
@@ -715,6 +719,8 @@ def _contracts(biller: Biller, account: Account, first_day: int) -> None:
             )
         )  # fmt: skip
         source = books.contracts[-1].contract_id
+        if start * DAY >= books.end:
+            return  # signed, and not begun yet
         books.set_mrr(start * DAY, account, account.currency, source, _half_up(value, 12))
         books.plan_changes.append((start * DAY, account.index, "enterprise", seats))
         if (end + 1) * DAY < books.end:

@@ -16,7 +16,7 @@ from demo_company.parameters import Parameters
 
 # activation kinds of a user
 NEVER, WITHIN_7_DAYS, WITHIN_30_DAYS, TOO_LATE = 0, 1, 2, 3
-ACTIVATED_7D_SHARE, ACTIVATED_LATER_SHARE, TOO_LATE_SHARE = 0.36, 0.04, 0.02
+ACTIVATED_7D_SHARE, ACTIVATED_LATER_SHARE, TOO_LATE_SHARE = 0.35, 0.04, 0.02
 TRIAL_SHARE = 0.45
 
 
@@ -72,6 +72,7 @@ class User:
     invited_at: int = 0
     same_as: int = -1
     link: str | None = None  # same_user_id, verified_email, alias
+    has_claimed_email: bool = False
 
 
 @dataclass
@@ -101,6 +102,18 @@ class World:
     @property
     def count_people(self) -> int:
         return len({user.person for user in self.users})
+
+    def device_at(self, user: User, moment: int) -> int:
+        """The first device the user has in hands at the moment (their first device, if none)."""
+        owner = user.same_as if user.link == "same_user_id" else user.index
+        own = self.devices_of[owner]
+        usable = (
+            d
+            for d in own
+            if self.devices[d].usable_from <= moment < self.devices[d].usable_until
+            and self.devices[d].shared_from < 0
+        )
+        return next(usable, own[0])
 
 
 def hex_ids(rng: np.random.Generator, count: int, prefix: str, width: int = 12) -> list[str]:
@@ -143,8 +156,10 @@ def season(days: np.ndarray) -> np.ndarray:
 def build_world(parameters: Parameters) -> World:
     accounts = _accounts(parameters)
     users, unaccepted = _users(parameters, accounts)
-    _assign_activation(parameters, users)
+    _assign_activation(parameters, accounts, users)
+    _claim_others_mailboxes(parameters, users)
     devices = _devices(parameters, users)
+    _share_devices(parameters, accounts, users, devices)
     devices_of: list[list[int]] = [[] for _ in users]
     for device in devices:
         devices_of[device.user].append(device.index)
@@ -237,7 +252,6 @@ def _users(
     users: list[User] = []
     unaccepted: list[tuple[int, int, str, str]] = []
     last_moment = parameters.end_ms - 2 * MS_HOUR
-    noise = iter(())
 
     def new_user(account: Account | None, signed_up: int, method: str, **more: object) -> User:
         first = names.FIRST[rng.integers(len(names.FIRST))]
@@ -300,7 +314,6 @@ def _users(
                 invite = f"inv_x{account.index:05x}{len(unaccepted):05x}"
                 address = f"team{len(unaccepted)}@{account.domain}"
                 unaccepted.append((founder.index, sent, invite, address))
-    del noise
     _add_loners(parameters, rng, accounts, users, new_user)
     ids = hex_ids(rng, len(users), "usr_")
     for user in users:
@@ -368,12 +381,16 @@ def _add_contractors(
         users.append(user)
 
 
-def _assign_activation(parameters: Parameters, users: list[User]) -> None:
+def _assign_activation(
+    parameters: Parameters, accounts: list[Account], users: list[User]
+) -> None:
     """Good accounts activate more; the shares of the whole are exact, not drawn."""
     rng = stream(parameters.seed, "activation")
     score = rng.normal(0, 1, len(users))
     for user in users:
         score[user.index] += 0.8 * user.is_founder + 0.35 * np.log(user.intensity)
+        if user.account >= 0:
+            score[user.index] += 0.5 * accounts[user.account].quality
         if user.account < 0 or user.same_as >= 0:
             score[user.index] = -99.0
     order = np.argsort(-score, kind="stable")
@@ -414,3 +431,59 @@ def _devices(parameters: Parameters, users: list[User]) -> list[Device]:
                 )
             )
     return devices
+
+
+def _claim_others_mailboxes(parameters: Parameters, users: list[User]) -> None:
+    """Dirt: somebody types a colleague's address and never confirms it. Not the same person."""
+    if parameters.dirt_rate <= 0 or len(users) < 50:
+        return
+    rng = stream(parameters.seed, "mailbox_claims")
+    verified = [u for u in users if u.email_verified and u.same_as < 0]
+    claimants = [u for u in users if not u.email_verified and not u.is_founder]
+    count = min(max(1, round(len(users) * 0.002)), len(claimants))
+    for index in rng.permutation(len(claimants))[:count]:
+        claimants[index].email = verified[int(rng.integers(len(verified)))].email
+        claimants[index].has_claimed_email = True
+
+
+def _share_devices(
+    parameters: Parameters, accounts: list[Account], users: list[User], devices: list[Device]
+) -> None:
+    """Dirt: a laptop is handed to a colleague. The first owner stops using it two days before."""
+    if parameters.dirt_rate <= 0:
+        return
+    rng = stream(parameters.seed, "shared_devices")
+    ids = iter(uuids(rng, len(users)))
+    first_device = {d.user: d for d in devices if d.is_first}
+    count = max(1, round(len(users) * 0.006))
+    for index in rng.permutation(len(accounts)):
+        lively = [
+            users[m]
+            for m in accounts[index].members
+            if users[m].kind == WITHIN_7_DAYS and users[m].same_as < 0
+        ]
+        if len(lively) < 2:
+            continue
+        giver, taker = lively[0], lively[1]
+        ready = max(giver.signed_up, taker.signed_up) + int(rng.uniform(12, 30)) * MS_DAY
+        switch = ready // MS_DAY * MS_DAY
+        if switch >= parameters.end_ms - 20 * MS_DAY:
+            continue
+        shared = first_device[giver.index]
+        for later in devices:  # what the two get later in life stays as it is
+            if later.user == giver.index and not later.is_first:
+                later.usable_from = min(later.usable_from, switch - 2 * MS_DAY)
+        shared.usable_until = switch - MS_DAY
+        new = {"agent": shared.agent, "ip": shared.ip, "is_first": False}
+        devices.append(
+            Device(len(devices), next(ids), giver.index, switch - 2 * MS_DAY, parameters.end_ms, **new)
+        )
+        devices.append(
+            Device(
+                len(devices), shared.anonymous_id, taker.index, switch, parameters.end_ms,
+                shared_from=shared.index, **new,
+            )
+        )  # fmt: skip
+        count -= 1
+        if count == 0:
+            return

@@ -5,7 +5,6 @@ a reader never meets half a file. Every dataset holds one zero-row ``schema.parq
 so that a reader finds the columns before anything has landed.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -69,7 +68,7 @@ def ensure_datasets(lake_dir: Path) -> None:
             connection.execute(
                 f"copy (select {columns} where false) to {sql_text(partial)} (format parquet)"
             )
-            os.replace(partial, path)
+            partial.replace(path)
 
 
 def _schema_file(lake_dir: Path, dataset: str) -> Path:

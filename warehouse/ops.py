@@ -191,6 +191,7 @@ OPS_TABLES: Mapping[str, OpsTable] = {
             "last_seen_at": "TIMESTAMP",
             "repeats": "BIGINT",
             "attempts": "BIGINT",
+            "attempting_since": "TIMESTAMP",  # a process is delivering it
             "error": "VARCHAR",
             "delivered_at": "TIMESTAMP",
             "resolved_at": "TIMESTAMP",

@@ -64,7 +64,7 @@ class PublishedTable:
 
 @dataclass(frozen=True)
 class PublishReport:
-    """What was published: ``tables`` in order of name, and where."""
+    """What was published: ``tables`` (those of ``ops`` among them) by name, and where."""
 
     path: Path
     tables: tuple[PublishedTable, ...]
@@ -75,8 +75,34 @@ class PublishReport:
     seconds: float
 
     @property
+    def count_tables(self) -> int:
+        return len(self.tables)
+
+    @property
     def count_rows(self) -> int:
         return sum(table.count_rows for table in self.tables)
+
+    def as_metadata(self) -> dict[str, str | int | float]:
+        """For Dagster: what a person wants to see of a publication."""
+        return {
+            "path": str(self.path),
+            "tables": self.count_tables,
+            "rows": self.count_rows,
+            "megabytes": round(self.size_bytes / 1e6, 1),
+            "as_of": self.as_of.isoformat(sep=" "),
+            "published_at": self.published_at.isoformat(sep=" ", timespec="seconds"),
+            "load_id": self.load_id or 0,
+            "seconds": round(self.seconds, 2),
+        }
+
+
+def is_public(schema: str, table: str) -> bool:
+    """Whether a model is for readers: by its schema and the prefix of its name."""
+    return (
+        schema in PUBLIC_SCHEMAS
+        and table.startswith(PUBLIC_PREFIXES)
+        and f"{schema}.{table}" not in NOT_PUBLISHED
+    )
 
 
 def publish(settings: Settings) -> PublishReport:
@@ -192,7 +218,7 @@ def _public_tables(connection: duckdb.DuckDBPyConnection, source: str) -> list[t
     return [
         (schema, table)
         for schema, table in _tables_of(connection, source, PUBLIC_SCHEMAS)
-        if table.startswith(PUBLIC_PREFIXES) and f"{schema}.{table}" not in NOT_PUBLISHED
+        if is_public(schema, table)
     ]
 
 

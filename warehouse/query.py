@@ -10,6 +10,7 @@ nor see any other file.
 
 import csv
 import io
+import json
 import re
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -65,12 +66,17 @@ def run_query(settings: Settings, sql: str) -> QueryResult:
 def query_arrow(settings: Settings, sql: str) -> pa.Table:
     """As :func:`run_query`, as an Arrow table."""
     with _connected(settings, sql) as connection:
-        return _execute(connection, sql).to_arrow_table()
+        return _execute(connection, sql).fetch_arrow_table()
 
 
 def to_json_rows(result: QueryResult) -> list[dict[str, Any]]:
     """Rows as dicts of what JSON has: times as ISO 8601 (UTC), decimals as numbers."""
     return [dict(zip(result.columns, map(_json_value, row), strict=True)) for row in result.rows]
+
+
+def to_json(result: QueryResult) -> str:
+    """:func:`to_json_rows` as JSON text."""
+    return json.dumps(to_json_rows(result), indent=2, ensure_ascii=False)
 
 
 def to_csv(result: QueryResult, neutralise_formulas: bool = True) -> str:

@@ -43,3 +43,17 @@
 {% macro spark__json_elements(column, path) -%}
     explode(from_json(get_json_object({{ column }}, '{{ json_path(path) }}'), 'array<string>'))
 {%- endmacro %}
+
+
+{#- An ISO 8601 time of any offset as a UTC timestamp: '2026-01-31T10:00:00.000+0000'. -#}
+{% macro json_time(column, path) -%}
+    {{ return(adapter.dispatch('json_time', 'plg')(column, path)) }}
+{%- endmacro %}
+
+{% macro default__json_time(column, path) -%}
+    cast(timezone('UTC', try_cast(regexp_replace({{ json_text(column, path) }}, '([+-][0-9]{2})([0-9]{2})$', '\1:\2') as timestamptz)) as timestamp)
+{%- endmacro %}
+
+{% macro spark__json_time(column, path) -%}
+    cast(to_utc_timestamp(try_cast(regexp_replace({{ json_text(column, path) }}, '([+-][0-9]{2})([0-9]{2})$', '$1:$2') as timestamp), current_timezone()) as timestamp_ntz)
+{%- endmacro %}

@@ -21,3 +21,44 @@
         {%- endfor -%}
     )
 {%- endmacro %}
+
+
+{#- A row for each part of a text such as 'a;b'; goes in a select list. -#}
+{% macro split_to_rows(column, separator=';') -%}
+    {{ return(adapter.dispatch('split_to_rows', 'plg')(column, separator)) }}
+{%- endmacro %}
+
+{% macro default__split_to_rows(column, separator) -%}
+    unnest(string_split({{ column }}, '{{ separator }}'))
+{%- endmacro %}
+
+{% macro spark__split_to_rows(column, separator) -%}
+    explode(split({{ column }}, '{{ separator }}'))
+{%- endmacro %}
+
+
+{#- Text without the blanks around it; NULL when nothing is left. -#}
+{% macro clean_text(expression) -%}
+    nullif(trim({{ expression }}), '')
+{%- endmacro %}
+
+
+{#- Host of a URL or of something like 'www.acme.com/path', lower case, without 'www.'. -#}
+{% macro url_host(column) -%}
+    nullif(regexp_replace(regexp_extract(lower(trim({{ column }})), '^([a-z][a-z0-9+.-]*://)?([^/?#:@]+@)?([^/?#:]+)', 3), '^www[.]', ''), '')
+{%- endmacro %}
+
+
+{#- An e-mail address, trimmed and lower case; NULL when it is not one. -#}
+{% macro clean_email(expression) -%}
+    case
+        when regexp_matches(lower(trim({{ expression }})), '^[^@ ,;<>]+@[^@ ,;<>]+[.][a-z0-9-]+$')
+            then lower(trim({{ expression }}))
+    end
+{%- endmacro %}
+
+
+{#- Company names that should be equal made equal: lower case, no punctuation, no legal form. -#}
+{% macro normalise_company_name(column) -%}
+    nullif(trim(regexp_replace(regexp_replace(lower({{ column }}), '[^a-z0-9]+', ' ', 'g'), '( (inc|incorporated|llc|ltd|limited|corp|corporation|co|company|gmbh|ag|bv|b v|sa|s a|sas|srl|plc|pty|oy|ab))+$', '', 'g')), '')
+{%- endmacro %}

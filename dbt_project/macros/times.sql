@@ -122,3 +122,13 @@
 {% macro spark__unnest_times(column) -%}
     explode({{ column }})
 {%- endmacro %}
+
+
+{#- Before every time, after every time: ends of open intervals that sort and compare. -#}
+{% macro beginning_of_time() -%}
+    timestamp '1900-01-01 00:00:00'
+{%- endmacro %}
+
+{% macro end_of_time() -%}
+    timestamp '9999-12-31 00:00:00'
+{%- endmacro %}

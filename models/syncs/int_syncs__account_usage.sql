@@ -32,7 +32,7 @@ people_active as (
     inner join event_registry
         on
             account_days.event_name = event_registry.event_name
-            and event_registry.counts_as_active
+            and event_registry.is_product_activity
     cross join clock
     where
         account_days.activity_date > {{ add_days("cast(clock.as_of_at - interval '1' microsecond as date)", -28) }}

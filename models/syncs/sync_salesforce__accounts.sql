@@ -45,7 +45,7 @@ final as (
     left join crm_matches
         on
             crm_matches.object = 'account'
-            and accounts.account_id = crm_matches.account_id
+            and accounts.account_id = crm_matches.entity_id
 )
 
 select * from final

@@ -26,7 +26,7 @@ final as (
     left join crm_matches
         on
             crm_matches.object = 'contact'
-            and people.person_id = crm_matches.person_id
+            and people.person_id = crm_matches.entity_id
 )
 
 select * from final

@@ -101,7 +101,7 @@ class Faults:
             return None
         fault.count -= 1
         if fault.count == 0:
-            self.waiting.remove(fault)
+            self.waiting = [other for other in self.waiting if other is not fault]
         return fault
 
     def __iter__(self) -> Iterator[Fault]:

@@ -208,6 +208,8 @@ class Org:
                 continue
             relation = self._relation(object_type, name)
             if relation is not None and not isinstance(value, str):
+                if not isinstance(value, dict | None):
+                    raise RequestError(400, "JSON_PARSER_ERROR", f"{name}: object expected")
                 parsed[f"@{relation.name}"] = value
                 continue
             field = object_type.field(name)
@@ -295,9 +297,7 @@ class Org:
                 "INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call", ["Id"]
             )
         values.pop("Id", None)
-        defaults = {
-            f.name: f.default for f in object_type.fields.values() if f.default is not None
-        }
+        defaults = {f.name: f.default for f in object_type.fields.values() if f.default is not None}
         fields = {**defaults, **values}
         self._check(object_type, fields, None, values)
         fields = {name: value for name, value in fields.items() if value not in (None, "")}
@@ -323,15 +323,11 @@ class Org:
         self._write(object_type, record_id, fields, "update", record.fields, record)
         return Outcome(record_id, False)
 
-    def upsert(
-        self, object_type: ObjectType, field: Field, values: Mapping[str, Any]
-    ) -> Outcome:
+    def upsert(self, object_type: ObjectType, field: Field, values: Mapping[str, Any]) -> Outcome:
         """By external id (or Id): update the one record that has it, else create it."""
         value = values.get(field.name)
         if value in (None, ""):
-            raise RecordError(
-                "MISSING_ARGUMENT", f"{field.name} not specified", [field.name]
-            )
+            raise RecordError("MISSING_ARGUMENT", f"{field.name} not specified", [field.name])
         if field.name == "Id":
             return self.update(object_type, self.resolve_id(object_type, value), values)
         existing = self.find_by_external_id(object_type, field, value)
@@ -391,9 +387,7 @@ class Org:
             with_history=False,
         )
 
-    def _bind_relations(
-        self, object_type: ObjectType, values: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def _bind_relations(self, object_type: ObjectType, values: Mapping[str, Any]) -> dict[str, Any]:
         """{"@AccountId": {"PLG_Account_Id__c": "acc_1"}} → {"AccountId": "001…"}."""
         bound = {name: value for name, value in values.items() if not name.startswith("@")}
         for name, value in values.items():
@@ -455,7 +449,8 @@ class Org:
         ]
         if missing:
             raise RecordError(
-                "REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]",
+                "REQUIRED_FIELD_MISSING",
+                f"Required fields are missing: [{', '.join(missing)}]",
                 missing,
             )
         for name, value in given.items():

@@ -116,9 +116,7 @@ class _Parser:
             (o for key, o in self.schema.items() if key.lower() == name.lower()), None
         )
         if object_type is None:
-            raise RequestError(
-                400, "INVALID_TYPE", f"sObject type '{name}' is not supported."
-            )
+            raise RequestError(400, "INVALID_TYPE", f"sObject type '{name}' is not supported.")
         is_count = selected == ["COUNT()"]
         query = Query(object_type, self._columns(object_type, selected, is_count), is_count)
         if self.accept("WHERE"):
@@ -148,9 +146,7 @@ class _Parser:
             if not self.accept(","):
                 return names
 
-    def _columns(
-        self, object_type: ObjectType, names: list[str], is_count: bool
-    ) -> list[Column]:
+    def _columns(self, object_type: ObjectType, names: list[str], is_count: bool) -> list[Column]:
         if is_count:
             return []
         columns: list[Column] = []
@@ -288,9 +284,7 @@ class _Parser:
         kind, token = self.kind(), self.take()
         match kind:
             case "string":
-                return re.sub(
-                    r"\\(.)", lambda m: _ESCAPES.get(m[1], f"\\{m[1]}"), token[1:-1]
-                )
+                return re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], f"\\{m[1]}"), token[1:-1])
             case "number":
                 return float(token) if "." in token else int(token)
             case "datetime":

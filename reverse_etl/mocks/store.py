@@ -200,7 +200,7 @@ class Store:
     def is_empty(self) -> bool:
         return self.db.execute("select 1 from records limit 1").fetchone() is None
 
-    def list(
+    def page(
         self,
         object_name: str,
         *,

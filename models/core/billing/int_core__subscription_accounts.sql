@@ -8,12 +8,8 @@ customers as (
     select * from {{ ref('stg_stripe__customers') }}
 ),
 
-account_people as (
-    select * from {{ ref('bridge_account_people') }}
-),
-
-person_traits as (
-    select * from {{ ref('int_identity__person_traits') }}
+domain_accounts as (
+    select * from {{ ref('int_identity__domain_accounts') }}
 ),
 
 subscriptions as (
@@ -36,26 +32,6 @@ subscriptions as (
     group by subscription_id
 ),
 
-people_by_domain as (
-    select
-        person_traits.email_domain as domain,
-        account_people.account_id,
-        count(*) as count_people
-    from account_people
-    inner join person_traits
-        on account_people.person_id = person_traits.person_id
-    where person_traits.is_business_email
-    group by 1, 2
-),
-
-account_of_domain as (
-    select
-        domain,
-        account_id
-    from people_by_domain
-    qualify row_number() over (partition by domain order by count_people desc, account_id) = 1
-),
-
 domains_of_customers as (
     select
         customer_id,
@@ -71,12 +47,12 @@ candidates as (
         subscriptions.customer_id,
         trim(subscriptions.metadata_account_id) as account_id_on_subscription,
         domains_of_customers.metadata_account_id as account_id_on_customer,
-        account_of_domain.account_id as account_id_by_domain
+        domain_accounts.account_id as account_id_by_domain
     from subscriptions
     left join domains_of_customers
         on subscriptions.customer_id = domains_of_customers.customer_id
-    left join account_of_domain
-        on domains_of_customers.domain = account_of_domain.domain
+    left join domain_accounts
+        on domains_of_customers.domain = domain_accounts.domain
 ),
 
 final as (

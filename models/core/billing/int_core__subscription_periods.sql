@@ -87,6 +87,7 @@ final as (
         periods_of_events.subscription_id,
         periods_of_events.event_id,
         -- attributes
+        periods_of_events.currency,
         periods_of_events.status,
         periods_of_events.previous_status,
         coalesce(statuses.counts_as_mrr, false) and not periods_of_events.is_collection_paused as counts_as_mrr,

@@ -42,7 +42,13 @@ reached_{{ number }} as (
         {% for earlier in range(1, number) %}
         min(walked.stage_{{ earlier }}_at) as stage_{{ earlier }}_at,
         {% endfor %}
-        min(greatest(occurrences.earliest_at, walked.passed_at)) as stage_{{ number }}_at
+        -- not greatest(): it makes a missing occurrence look like one
+        min(
+            case
+                when occurrences.earliest_at > walked.passed_at then occurrences.earliest_at
+                when occurrences.earliest_at is not null then walked.passed_at
+            end
+        ) as stage_{{ number }}_at
     from walked_{{ number - 1 }} as walked
     left join funnel_stages
         on funnel_stages.stage_number = {{ number }}

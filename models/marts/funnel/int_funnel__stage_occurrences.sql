@@ -58,20 +58,46 @@ account_stages as (
 ),
 
 -- scores and movements are states at the end of a UTC day: they happened somewhere within it
-account_days as (
-    select account_id, 'pql' as stage, cast(transitioned_at as date) as occurred_date
+revenue_days as (
+    select
+        account_id,
+        case movement_type when 'new' then 'paying' else 'expanded' end as stage,
+        cast(movement_date as timestamp) as earliest_at,
+        cast({{ add_days('movement_date', 1) }} as timestamp) - interval 1 microsecond as latest_at
+    from fct_mrr_movements
+    where movement_type in ('new', 'expansion')
+),
+
+tiers as (
+    select
+        account_id,
+        to_tier,
+        cast(transitioned_at as date) as from_date,
+        lead(cast(transitioned_at as date)) over (
+            partition by account_id order by transitioned_at
+        ) as until_date
     from fct_transitions
-    where
-        model_key = '{{ var("funnel_pql_model", "rubric_150") }}'
-        and to_tier in ('{{ var("funnel_pql_tiers", ["hot", "warm"]) | join("', '") }}')
+    where model_key = '{{ var("funnel_pql_model", "rubric_150") }}'
+),
+
+-- qualification lasts: who is a PQL already when they activate is one from then on
+qualifications as (
+    select
+        tiers.account_id,
+        'pql' as stage,
+        cast(tiers.from_date as timestamp) as earliest_at,
+        coalesce(
+            cast(tiers.until_date as timestamp) - interval 1 microsecond, dim_as_of.as_of_at
+        ) as latest_at
+    from tiers
+    cross join dim_as_of
+    where tiers.to_tier in ('{{ var("funnel_pql_tiers", ["hot", "warm"]) | join("', '") }}')
+),
+
+commercial_stages as (
+    select account_id, stage, earliest_at, latest_at from revenue_days
     union all
-    select account_id, 'paying' as stage, movement_date as occurred_date
-    from fct_mrr_movements
-    where movement_type = 'new'
-    union all
-    select account_id, 'expanded' as stage, movement_date as occurred_date
-    from fct_mrr_movements
-    where movement_type = 'expansion'
+    select account_id, stage, earliest_at, latest_at from qualifications
 ),
 
 occurrences as (
@@ -95,20 +121,20 @@ occurrences as (
         'account' as entity_type,
         account_id as entity_id,
         stage,
-        cast(occurred_date as timestamp) as earliest_at,
-        cast({{ add_days('occurred_date', 1) }} as timestamp) - interval 1 microsecond as latest_at
-    from account_days
+        earliest_at,
+        latest_at
+    from commercial_stages
     union all
     -- a person has the commercial stages of the account that is primarily theirs
     select
         'person' as entity_type,
         dim_people.person_id as entity_id,
-        account_days.stage,
-        cast(account_days.occurred_date as timestamp) as earliest_at,
-        cast({{ add_days('account_days.occurred_date', 1) }} as timestamp) - interval 1 microsecond as latest_at
-    from account_days
+        commercial_stages.stage,
+        commercial_stages.earliest_at,
+        commercial_stages.latest_at
+    from commercial_stages
     inner join dim_people
-        on account_days.account_id = dim_people.primary_account_id
+        on commercial_stages.account_id = dim_people.primary_account_id
 ),
 
 final as (

@@ -47,7 +47,10 @@ days_since_signup as (
     -- a day that has not begun at as_of has no score: midnight belongs to the day before
     select
         accounts.account_id,
-        {{ date_spine('accounts.signed_up_at', "clock.as_of_at - interval '1' microsecond") }} as score_date
+        {{ date_spine(
+            'cast(accounts.signed_up_at as date)',
+            "cast(clock.as_of_at - interval '1' microsecond as date)"
+        ) }} as score_date
     from accounts
     cross join clock
     where accounts.signed_up_at is not null

@@ -105,11 +105,12 @@ final as (
         occurrences.account_id,
         occurrences.person_id,
         occurrences.activity_date,
+        occurrences.received_date,
         -- an event is known from the day it was received, and not before it happened
         greatest(occurrences.activity_date, occurrences.received_date) as known_date,
         {{ add_days('occurrences.activity_date', 'signals.window_days') }} as expires_date,
         occurrences.last_event_at,
-        occurrences.count_events
+        cast(occurrences.count_events as bigint) as count_events
     from occurrences
     inner join signals
         on

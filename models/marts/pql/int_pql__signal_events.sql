@@ -11,13 +11,13 @@ event_registry as (
 event_names as (
     select
         event_name,
-        counts_as_active
+        is_product_activity
     from event_registry
     union all
     -- tickets come from the help desk, not from the product
     select
         'support_ticket_opened' as event_name,
-        false as counts_as_active
+        false as is_product_activity
 ),
 
 final as (
@@ -28,7 +28,7 @@ final as (
     from signals
     inner join event_names
         on
-            (signals.event_names = '*' and event_names.counts_as_active)
+            (signals.event_names = '*' and event_names.is_product_activity)
             or strpos(concat(';', signals.event_names, ';'), concat(';', event_names.event_name, ';')) > 0
     where signals.event_names is not null
 )

@@ -15,7 +15,7 @@ counted_events as (
         occurrences.account_id,
         occurrences.known_date as valid_from,
         occurrences.expires_date as valid_to,
-        sum(occurrences.count_events) as count_units
+        cast(sum(occurrences.count_events) as bigint) as count_units
     from occurrences
     inner join signals
         on

@@ -39,7 +39,15 @@ tiers_compared as (
 ),
 
 final as (
-    select *
+    select
+        model_key,
+        account_id,
+        score_date,
+        points,
+        score_10,
+        tier,
+        previous_tier,
+        cast(previous_points as decimal(9, 2)) as previous_points
     from tiers_compared
     where tier <> previous_tier
 )

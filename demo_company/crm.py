@@ -1,0 +1,213 @@
+"""What Sales keeps in Salesforce: most customers, some prospects, deals, touches, campaigns."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from demo_company import names
+from demo_company.billing import Books
+from demo_company.clock import MS_DAY, MS_HOUR, day_of, stream
+from demo_company.world import NEVER, Account, User, World
+
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+OWNERS = ("Dana Reyes", "Eli Novak", "Mia Okafor", "Jon Lindgren", "Sara Costa")
+STAGES = ("Prospecting", "Qualification", "Proposal", "Negotiation")
+
+
+def salesforce_id(prefix: str, number: int) -> str:
+    """15 case-sensitive characters and Salesforce's three check characters."""
+    text = ""
+    while number:
+        number, digit = divmod(number, 62)
+        text = _DIGITS[digit] + text
+    core = f"{prefix}5f0000{text:0>6}"[:15]
+    check = ""
+    for part in (core[0:5], core[5:10], core[10:15]):
+        check += _CHECK[sum(1 << i for i, letter in enumerate(part) if letter.isupper())]
+    return core + check
+
+
+def owner_email(number: int) -> str:
+    first, last = OWNERS[number].lower().split()
+    return f"{first}.{last}@lumen.example"
+
+
+def _stamp(ms: float) -> str:
+    from demo_company.clock import iso
+
+    return iso(int(ms))[:-1] + "+0000"
+
+
+class Crm:
+    """Collects the records of each object, then writes them."""
+
+    def __init__(self, world: World, books: Books) -> None:
+        self.world, self.books = world, books
+        self.rng = stream(world.parameters.seed, "crm")
+        self.records: dict[str, list[dict[str, Any]]] = {
+            name: []
+            for name in (
+                "owners", "accounts", "contacts", "leads", "opportunities", "tasks",
+                "campaign_members",
+            )
+        }  # fmt: skip
+        self.end = world.parameters.end_ms
+        self.start = world.parameters.start_ms
+
+    def add(self, name: str, prefix: str, created: float, touched: float, **fields: Any) -> str:
+        rows = self.records[name]
+        touched = min(max(touched, created), self.end - MS_HOUR)
+        record = {
+            "Id": salesforce_id(prefix, len(rows) + 1),
+            **fields,
+            "CreatedDate": _stamp(min(created, self.end - 2 * MS_HOUR)),
+            "SystemModstamp": _stamp(touched),
+            "IsDeleted": False,
+        }
+        rows.append(record)
+        return str(record["Id"])
+
+    def build(self) -> "Crm":
+        rng = self.rng
+        before = self.start - 60 * MS_DAY
+        owners = [
+            self.add("owners", "005", before, before, Name=name, Email=owner_email(i), IsActive=True)
+            for i, name in enumerate(OWNERS)
+        ]
+        deals = {c.account.index: c for c in reversed(self.books.contracts)}
+        parent: str | None = None
+        for account in self.world.accounts:
+            has_deal = account.index in deals
+            founder = self.world.users[account.founder]
+            if not account.domain or (not has_deal and rng.random() > 0.55):
+                if rng.random() < 0.35:
+                    self._lead(account, founder, owners)
+                continue
+            owner = owners[int(rng.integers(len(owners)))]
+            created = account.signed_up + rng.uniform(-20, 40) * MS_DAY
+            website = (account.domain, f"https://www.{account.domain}/", f"http://{account.domain.upper()}")
+            account_id = self.add(
+                "accounts", "001", created, created + rng.uniform(0, 90) * MS_DAY,
+                Name=account.name, OwnerId=owner, Website=website[int(rng.integers(3))],
+                NumberOfEmployees=account.employees, Industry=account.industry,
+                BillingCountry=account.country,
+                ParentId=parent if rng.random() < 0.04 else None,
+                PLG_Account_Id__c=account.account_id if rng.random() < 0.25 else None,
+            )  # fmt: skip
+            parent = account_id
+            contacts = self._contacts(account, account_id, owner, created)
+            self._opportunities(account, account_id, owner, contacts)
+        self._strangers(owners)
+        return self
+
+    def _person(self, user: User) -> dict[str, Any]:
+        email = user.email.title() if self.rng.random() < 0.15 else user.email
+        return {"FirstName": user.first_name, "LastName": user.last_name, "Email": email,
+                "Title": user.title, "PLG_Person_Id__c": None}  # fmt: skip
+
+    def _contacts(self, account: Account, account_id: str, owner: str, created: float) -> list[str]:
+        ids = []
+        for member in account.members:
+            user = self.world.users[member]
+            if user.same_as >= 0 or user.has_claimed_email or self.rng.random() > 0.5:
+                continue
+            at = max(created, user.signed_up) + self.rng.uniform(0, 10) * MS_DAY
+            if at < self.end - MS_DAY:
+                ids.append(
+                    self.add("contacts", "003", at, at, AccountId=account_id, OwnerId=owner, **self._person(user))
+                )
+                if self.rng.random() < 0.15:
+                    self._campaign_member(at + 2 * MS_DAY, ContactId=ids[-1], LeadId=None)
+        return ids
+
+    def _lead(self, account: Account, founder: User, owners: list[str]) -> None:
+        at = account.signed_up + self.rng.uniform(0, 5) * MS_DAY
+        lead = self.add(
+            "leads", "00Q", at, at + 3 * MS_DAY, Company=account.name, Status=str(self.rng.choice(["Open", "Working", "Unqualified"])),
+            OwnerId=owners[int(self.rng.integers(len(owners)))], **self._person(founder),
+        )  # fmt: skip
+        if self.rng.random() < 0.3:
+            self._campaign_member(at + MS_DAY, ContactId=None, LeadId=lead)
+
+    def _campaign_member(self, at: float, **who: str | None) -> None:
+        self.add("campaign_members", "00v", at, at, CampaignId=salesforce_id("701", int(self.rng.integers(1, 5))),
+                 Status="Responded", HasResponded=True, FirstRespondedDate=_stamp(at)[:10], **who)  # fmt: skip
+
+    def _opportunities(self, account: Account, account_id: str, owner: str, contacts: list[str]) -> None:
+        rng, day = self.rng, 86_400_000
+        contracts = [c for c in self.books.contracts if c.account is account]
+        for nth, contract in enumerate(contracts):
+            closed = contract.signed * day
+            opened = max(closed - rng.uniform(20, 75) * MS_DAY, account.signed_up + MS_DAY)
+            if closed >= self.end:
+                continue
+            opportunity = self.add(
+                "opportunities", "006", min(opened, closed), closed + 10 * MS_HOUR, AccountId=account_id, OwnerId=owner,
+                Name=f"{account.name} - {'Renewal' if nth else 'Enterprise'} {day_of(contract.start).year}",
+                StageName="Closed Won", Amount=contract.annual_value / 100,
+                CurrencyIsoCode=contract.currency.upper(), CloseDate=str(day_of(contract.signed)),
+                IsWon=True, IsClosed=True, Type="Renewal" if nth else "New Business",
+            )  # fmt: skip
+            self._tasks(opened, closed, opportunity, contacts, owner)
+        activated = sum(self.world.users[m].kind != NEVER for m in account.members)
+        if contracts or rng.random() > 0.06 + 0.05 * min(activated, 4):
+            return
+        opened = account.signed_up + rng.uniform(10, 80) * MS_DAY
+        if opened >= self.end - MS_DAY:
+            return
+        closes = opened + rng.uniform(30, 90) * MS_DAY
+        lost = closes < self.end and rng.random() < 0.8
+        opportunity = self.add(
+            "opportunities", "006", opened, closes if lost else opened + 5 * MS_DAY, AccountId=account_id,
+            OwnerId=owner, Name=f"{account.name} - Team rollout",
+            StageName="Closed Lost" if lost else STAGES[int(rng.integers(4))],
+            Amount=float(int(rng.integers(3, 40)) * 500), CurrencyIsoCode="USD",
+            CloseDate=str(day_of(int(closes // MS_DAY))), IsWon=False, IsClosed=bool(lost), Type="New Business",
+        )  # fmt: skip
+        self._tasks(opened, min(closes, self.end), opportunity, contacts, owner)
+
+    def _tasks(self, first: float, last: float, about: str, contacts: list[str], owner: str) -> None:
+        for _ in range(int(self.rng.integers(1, 5))):
+            at = self.rng.uniform(first, max(last, first + 1))
+            if at < self.end - MS_DAY:
+                self.add(
+                    "tasks", "00T", at, at, WhoId=contacts[0] if contacts else None, WhatId=about, OwnerId=owner,
+                    Subject=str(self.rng.choice(["Call", "Email", "Meeting"])), Status="Completed",
+                    ActivityDate=_stamp(at)[:10], TaskSubtype="Task",
+                )  # fmt: skip
+
+    def _strangers(self, owners: list[str]) -> None:
+        """Prospects of Sales who never touched the product."""
+        rng = self.rng
+        for k in range(max(1, len(self.world.accounts) // 12)):
+            head = names.COMPANY_HEAD[int(rng.integers(len(names.COMPANY_HEAD)))]
+            domain = f"{head.lower()}-prospect{k}.com"
+            at = rng.uniform(self.start, self.end - 2 * MS_DAY)
+            owner = owners[int(rng.integers(len(owners)))]
+            account_id = self.add(
+                "accounts", "001", at, at, Name=f"{head} Prospect {k}", OwnerId=owner,
+                Website=f"https://{domain}", NumberOfEmployees=int(rng.integers(20, 3000)),
+                Industry=names.INDUSTRIES[int(rng.integers(len(names.INDUSTRIES)))],
+                BillingCountry="US", ParentId=None, PLG_Account_Id__c=None,
+            )  # fmt: skip
+            self.add(
+                "contacts", "003", at, at, AccountId=account_id, OwnerId=owner, FirstName="Alex",
+                LastName=names.LAST[int(rng.integers(len(names.LAST)))], Email=f"alex{k}@{domain}",
+                Title="VP Marketing", PLG_Person_Id__c=None,
+            )  # fmt: skip
+
+    def write(self, landing: Path) -> None:
+        day = day_of(self.end // MS_DAY - 1)
+        for name, records in self.records.items():
+            path = landing / "crm" / name / f"{day}.jsonl"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = "".join(
+                json.dumps(record, separators=(",", ":"), ensure_ascii=False) + "\n" for record in records
+            )
+            path.write_text(text, encoding="utf-8")
+
+
+__all__ = ["OWNERS", "Crm", "np", "owner_email", "salesforce_id"]

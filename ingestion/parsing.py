@@ -1,0 +1,475 @@
+"""How a JSON line of each source becomes a row of the lake, or a refused row: as SQL.
+
+A parser is a select over ``lines(file_no, line_number, line)`` that gives the dataset's
+columns (without those of origin) plus ``file_no``, ``line_number``, ``reason`` (NULL: the
+row is accepted), ``detail`` and ``raw``. Parsers are pure text; nothing is read here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from ingestion.lake import sql_text
+from ingestion.lines import RAW_BYTES_KEPT
+
+CALL_TYPES = ("identify", "track", "page", "screen", "group", "alias")
+FUTURE_TOLERANCE_HOURS = 24
+EARLIEST = "2000-01-01"  # a clock that was never set says 1970; no such day may enter a model
+
+# Set-wise helpers, created in the connection that parses
+MACROS = (
+    # DuckDB's cast to TIMESTAMP drops an offset: cast with time zone, then to UTC. The
+    # fifth character tells ISO 8601 from 'epoch', 'infinity' and five-digit years.
+    """
+    create or replace macro iso_time(text) as
+        case when text[5] = '-' then try_cast(trim(text) as timestamptz) at time zone 'UTC' end
+    """,
+    "create or replace macro given(text) as case when trim(text) != '' then text end",
+    # a JSON object as text; NULL when it is something else
+    """
+    create or replace macro object_text(text) as
+        case when starts_with(text, '{') and json_valid(text) then text end
+    """,
+    # true where the text came from an object or an array instead of a plain value
+    """
+    create or replace macro is_nested(line, path, text) as
+        case
+            when starts_with(text, '{') or starts_with(text, '[')
+                then json_type(line, path) in ('OBJECT', 'ARRAY')
+            else false
+        end
+    """,
+    f"""
+    create or replace macro kept(line) as
+        replace(
+            case
+                when length(line) > {RAW_BYTES_KEPT}
+                    then left(line, {RAW_BYTES_KEPT}) || ' … [cut: ' || length(line) || ' letters]'
+                else rtrim(line, E'\\r\\n')
+            end,
+            chr(0), '\\x00'
+        )
+    """,
+)
+
+
+@dataclass(frozen=True)
+class Parser:
+    """A source's rules. ``fields``: name → JSON path, all taken in one pass over the line.
+
+    ``checks``: ordered ``(condition, reason, detail)`` SQL; the first true one refuses the
+    row. ``values``: lake column → SQL over the fields. ``steps``: named expressions that
+    both may use, in order of need.
+    """
+
+    fields: Mapping[str, str]
+    plain: tuple[str, ...]  # fields that may not be objects or arrays
+    steps: Mapping[str, str]
+    checks: tuple[tuple[str, str, str], ...]
+    values: Mapping[str, str]
+
+
+def parser_sql(parser: Parser) -> str:
+    """The select a `Parser` stands for."""
+    paths = ", ".join(sql_text(path) for path in parser.fields.values())
+    fields = ",\n        ".join(
+        f'taken[{index}] as "{name}"' for index, name in enumerate(parser.fields, start=1)
+    )
+    # each step sees the ones before it
+    steps = "".join(f',\n        {sql} as "{name}"' for name, sql in parser.steps.items())
+    nested = [
+        (
+            f"is_nested(line, {sql_text(parser.fields[name])}, {name})",
+            "bad_value",
+            sql_text(f"{parser.fields[name][2:]}: a plain value was expected"),
+        )
+        for name in parser.plain
+    ]
+    checks = (
+        ("not is_json and trim(line, E' \\t\\r\\n') = ''", "blank", "null"),
+        ("not is_json", "malformed_json", "null"),
+        ("not starts_with(ltrim(line, E' \\t\\r\\n'), '{')", "not_an_object", "null"),
+        *nested,
+        *parser.checks,
+    )
+    reason = "\n".join(f"when {test} then {sql_text(code)}" for test, code, _ in checks)
+    detail = "\n".join(f"when {test} then {text}" for test, _, text in checks)
+    values = ",\n        ".join(f'{sql} as "{name}"' for name, sql in parser.values.items())
+    return f"""
+    with
+
+    read as (
+        select file_no, line_number, line, json_valid(line) as is_json
+        from lines
+    ),
+
+    fields_taken as (
+        select
+            *,
+            case when is_json then json_extract_string(line, [{paths}]) end as taken
+        from read
+    ),
+
+    fields_named as (
+        select
+        file_no, line_number, line, is_json,
+        {fields}
+        from fields_taken
+    ),
+
+    steps_taken as (
+        select *{steps}
+        from fields_named
+    ),
+
+    judged as (
+        select *, case {reason} end as reason
+        from steps_taken
+    )
+
+    select
+        file_no,
+        line_number,
+        reason,
+        case when reason is not null then case {detail} end end as detail,
+        case when reason is not null then kept(line) end as raw,
+        {values}
+    from judged
+    """
+
+
+def events_parser(source_format: str, now: datetime) -> Parser:
+    """Calls of the Segment tracking spec (RudderStack writes the same).
+
+    ``event_at`` is ``receivedAt - (sentAt - originalTimestamp)`` where all three are
+    given (Segment's correction of wrong device clocks), else ``timestamp``.
+    """
+    limit = f"to_hours({FUTURE_TOLERANCE_HOURS})"
+    types = ", ".join(sql_text(name) for name in CALL_TYPES)
+    return Parser(
+        fields={
+            "f_message_id": "$.messageId",
+            "f_type": "$.type",
+            "f_event": "$.event",
+            "f_name": "$.name",
+            "f_user_id": "$.userId",
+            "f_anonymous_id": "$.anonymousId",
+            "f_previous_id": "$.previousId",
+            "f_group_id": "$.groupId",
+            "f_timestamp": "$.timestamp",
+            "f_original_timestamp": "$.originalTimestamp",
+            "f_sent_at": "$.sentAt",
+            "f_received_at": "$.receivedAt",
+            "f_ip": "$.context.ip",
+            "f_request_ip": "$.request_ip",
+            "f_user_agent": "$.context.userAgent",
+            "f_context_group_id": "$.context.groupId",
+            "f_page_url": "$.context.page.url",
+            "f_page_referrer": "$.context.page.referrer",
+            "f_properties_url": "$.properties.url",
+            "f_properties_referrer": "$.properties.referrer",
+            "f_utm_source": "$.context.campaign.source",
+            "f_utm_medium": "$.context.campaign.medium",
+            "f_utm_campaign": "$.context.campaign.name",
+            "f_utm_term": "$.context.campaign.term",
+            "f_utm_content": "$.context.campaign.content",
+            "f_properties": "$.properties",
+            "f_traits": "$.traits",
+            "f_context_traits": "$.context.traits",
+        },
+        plain=(
+            "f_message_id",
+            "f_type",
+            "f_event",
+            "f_name",
+            "f_user_id",
+            "f_anonymous_id",
+            "f_previous_id",
+            "f_group_id",
+            "f_timestamp",
+            "f_received_at",
+        ),
+        steps={
+            "message_id": "given(f_message_id)",
+            "call_type": "given(f_type)",
+            "user_id": "given(f_user_id)",
+            "anonymous_id": "given(f_anonymous_id)",
+            "previous_id": "given(f_previous_id)",
+            "group_id": "coalesce(given(f_group_id), given(f_context_group_id))",
+            "said_at": "iso_time(f_timestamp)",
+            "sent_at": "iso_time(f_sent_at)",
+            "original_at": "iso_time(f_original_timestamp)",
+            "given_received_at": "iso_time(f_received_at)",
+            "received_at": f"case when given(f_received_at) is null then {_timestamp(now)} "
+            "else given_received_at end",
+            "event_at": "coalesce(given_received_at - (sent_at - original_at), said_at)",
+            "properties": "case when given(f_properties) is null then '{}' "
+            "else object_text(f_properties) end",
+            "traits": "case when given(coalesce(f_traits, f_context_traits)) is null then '{}' "
+            "else object_text(coalesce(f_traits, f_context_traits)) end",
+        },
+        checks=(
+            ("message_id is null", "missing_message_id", "null"),
+            ("call_type is null", "missing_type", "null"),
+            (f"call_type not in ({types})", "unknown_type", "'type: ' || left(call_type, 100)"),
+            (
+                "call_type = 'track' and given(f_event) is null",
+                "missing_event_name",
+                "null",
+            ),
+            (
+                "call_type = 'alias' and (previous_id is null or user_id is null)",
+                "missing_id",
+                "'an alias needs previousId and userId'",
+            ),
+            (
+                "call_type = 'group' and group_id is null",
+                "missing_id",
+                "'a group call needs groupId'",
+            ),
+            (
+                "user_id is null and anonymous_id is null",
+                "missing_id",
+                "'neither userId nor anonymousId'",
+            ),
+            ("given(f_timestamp) is null", "missing_timestamp", "null"),
+            ("said_at is null", "bad_timestamp", "'timestamp: ' || left(f_timestamp, 100)"),
+            ("received_at is null", "bad_timestamp", "'receivedAt: ' || left(f_received_at, 100)"),
+            (
+                f"event_at < timestamp '{EARLIEST}' or received_at < timestamp '{EARLIEST}'",
+                "bad_timestamp",
+                f"'before {EARLIEST}: event at ' || event_at || ', received at ' || received_at",
+            ),
+            (
+                f"event_at > received_at + {limit}",
+                "timestamp_in_future",
+                "'event at ' || event_at || ', received at ' || received_at",
+            ),
+            (
+                f"received_at > {_timestamp(now)} + {limit}",
+                "timestamp_in_future",
+                f"'received at ' || received_at || ', now is {_naive(now)}'",
+            ),
+            ("properties is null", "bad_value", "'properties: an object was expected'"),
+            ("traits is null", "bad_value", "'traits: an object was expected'"),
+        ),
+        values={
+            "message_id": "message_id",
+            "call_type": "call_type",
+            "event_name": "case call_type when 'track' then f_event "
+            "when 'page' then given(f_name) when 'screen' then given(f_name) end",
+            "user_id": "user_id",
+            "anonymous_id": "anonymous_id",
+            "previous_id": "previous_id",
+            "group_id": "group_id",
+            "event_at": "event_at",
+            "sent_at": "sent_at",
+            "received_at": "received_at",
+            "ip": "coalesce(f_ip, f_request_ip)",
+            "user_agent": "f_user_agent",
+            "page_url": "coalesce(f_page_url, f_properties_url)",
+            "referrer_url": "given(coalesce(f_page_referrer, f_properties_referrer))",
+            "utm_source": "f_utm_source",
+            "utm_medium": "f_utm_medium",
+            "utm_campaign": "f_utm_campaign",
+            "utm_term": "f_utm_term",
+            "utm_content": "f_utm_content",
+            "properties": "properties",
+            "traits": "traits",
+            "source_format": sql_text(source_format),
+            "received_date": "cast(received_at as date)",
+        },
+    )
+
+
+def stripe_events_parser(_part: str, now: datetime) -> Parser:
+    """Webhook envelopes of Stripe: one ``event`` object a line."""
+    return Parser(
+        fields={
+            "f_id": "$.id",
+            "f_type": "$.type",
+            "f_created": "$.created",
+            "f_api_version": "$.api_version",
+            "f_livemode": "$.livemode",
+            "f_object": "$.data.object",
+            "f_object_type": "$.data.object.object",
+            "f_object_id": "$.data.object.id",
+            "f_previous": "$.data.previous_attributes",
+        },
+        plain=("f_id", "f_type", "f_created", "f_object_type", "f_object_id"),
+        steps={
+            "event_id": "given(f_id)",
+            "event_type": "given(f_type)",
+            "created_at": _epoch("f_created"),
+            "object_body": "object_text(f_object)",
+            "previous": "case when given(f_previous) is null then '{}' "
+            "else object_text(f_previous) end",
+            "livemode": "try_cast(f_livemode as boolean)",
+        },
+        checks=(
+            ("event_id is null", "missing_id", "'a Stripe event needs an id'"),
+            ("event_type is null", "missing_type", "null"),
+            *_created_checks("f_created", now),
+            ("object_body is null", "bad_value", "'data.object: an object was expected'"),
+            ("previous is null", "bad_value", "'data.previous_attributes: an object was expected'"),
+            (
+                "given(f_livemode) is not null and livemode is null",
+                "bad_value",
+                "'livemode: ' || left(f_livemode, 100) || ' is neither true nor false'",
+            ),
+        ),
+        values={
+            "event_id": "event_id",
+            "event_type": "event_type",
+            "created_at": "created_at",
+            "api_version": "f_api_version",
+            # an envelope without the field comes from live mode: test doubles write it
+            "is_livemode": "coalesce(livemode, true)",
+            "object_type": "f_object_type",
+            "object_id": "f_object_id",
+            "object": "object_body",
+            "previous_attributes": "previous",
+            "received_at": _timestamp(now),
+        },
+    )
+
+
+def stripe_objects_parser(part: str, now: datetime) -> Parser:
+    """Objects of Stripe's list API, one a line, in the folder named after the list."""
+    singular = part[:-3] + "y" if part.endswith("ies") else part.removesuffix("s")
+    return Parser(
+        fields={
+            "f_id": "$.id",
+            "f_object": "$.object",
+            "f_created": "$.created",
+            "f_livemode": "$.livemode",
+            "f_body": "$",
+        },
+        plain=("f_id", "f_object", "f_created"),
+        steps={
+            "object_id": "given(f_id)",
+            "created_at": _epoch("f_created"),
+            "livemode": "try_cast(f_livemode as boolean)",
+        },
+        checks=(
+            ("object_id is null", "missing_id", "'a Stripe object needs an id'"),
+            # some lists (subscription items) carry no `created`
+            *_created_checks("f_created", now, required=False),
+            (
+                "given(f_livemode) is not null and livemode is null",
+                "bad_value",
+                "'livemode: ' || left(f_livemode, 100) || ' is neither true nor false'",
+            ),
+        ),
+        values={
+            "object_type": f"coalesce(given(f_object), {sql_text(singular)})",
+            "object_id": "object_id",
+            "created_at": "created_at",
+            "is_livemode": "coalesce(livemode, true)",
+            "object": "f_body",
+            "pulled_at": _timestamp(now),
+        },
+    )
+
+
+def crm_parser(part: str, now: datetime) -> Parser:
+    """CRM records: Salesforce-shaped (``Id``), else HubSpot-shaped (``id``, ``properties``)."""
+    limit = f"to_hours({FUTURE_TOLERANCE_HOURS})"
+    return Parser(
+        fields={
+            "f_sf_id": "$.Id",
+            "f_hs_id": "$.id",
+            "f_sf_modified": "$.SystemModstamp",
+            "f_sf_last_modified": "$.LastModifiedDate",
+            "f_hs_modified": "$.updatedAt",
+            "f_sf_deleted": "$.IsDeleted",
+            "f_hs_deleted": "$.archived",
+            "f_body": "$",
+        },
+        plain=("f_sf_id", "f_hs_id", "f_sf_modified", "f_sf_last_modified", "f_hs_modified"),
+        steps={
+            "record_id": "coalesce(given(f_sf_id), given(f_hs_id))",
+            "f_modified": "coalesce(given(f_sf_modified), given(f_sf_last_modified), "
+            "given(f_hs_modified))",
+            "modified_at": "iso_time(f_modified)",
+            "f_deleted": "coalesce(given(f_sf_deleted), given(f_hs_deleted))",
+            "is_deleted": "try_cast(f_deleted as boolean)",
+        },
+        checks=(
+            ("record_id is null", "missing_id", "'a CRM record needs Id (or id)'"),
+            ("f_modified is null", "missing_timestamp", "'SystemModstamp (or updatedAt)'"),
+            ("modified_at is null", "bad_timestamp", "'modified: ' || left(f_modified, 100)"),
+            (
+                f"modified_at < timestamp '{EARLIEST}'",
+                "bad_timestamp",
+                f"'before {EARLIEST}: modified ' || modified_at",
+            ),
+            (
+                f"modified_at > {_timestamp(now)} + {limit}",
+                "timestamp_in_future",
+                f"'modified at ' || modified_at || ', now is {_naive(now)}'",
+            ),
+            (
+                "f_deleted is not null and is_deleted is null",
+                "bad_value",
+                "'IsDeleted: ' || left(f_deleted, 100) || ' is neither true nor false'",
+            ),
+        ),
+        values={
+            "crm": "case when given(f_sf_id) is not null then 'salesforce' else 'hubspot' end",
+            "object_name": sql_text(part.lower()),
+            "record_id": "record_id",
+            "record": "f_body",
+            "modified_at": "modified_at",
+            "is_deleted": "coalesce(is_deleted, false)",
+        },
+    )
+
+
+PARSERS: Mapping[str, Callable[[str, datetime], Parser]] = {
+    "events": events_parser,
+    "stripe_events": stripe_events_parser,
+    "stripe_objects": stripe_objects_parser,
+    "crm_records": crm_parser,
+}
+
+
+def _naive(now: datetime) -> str:
+    return now.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+
+
+def _timestamp(now: datetime) -> str:
+    return f"timestamp {sql_text(_naive(now))}"
+
+
+def _epoch(name: str) -> str:
+    # whole seconds of Unix time that a four-digit year can show
+    return (
+        f"case when try_cast({name} as bigint) between 0 and 253402300799 "
+        f"and regexp_full_match({name}, '[0-9]+') "
+        f"then make_timestamp(try_cast({name} as bigint) * 1000000) end"
+    )
+
+
+def _created_checks(
+    name: str, now: datetime, required: bool = True
+) -> tuple[tuple[str, str, str], ...]:
+    missing = ((f"given({name}) is null", "missing_timestamp", "'created'"),) if required else ()
+    return (
+        *missing,
+        (
+            f"given({name}) is not null and created_at is null",
+            "bad_timestamp",
+            f"'created: ' || left({name}, 100)",
+        ),
+        (
+            f"created_at < timestamp '{EARLIEST}'",
+            "bad_timestamp",
+            f"'before {EARLIEST}: created ' || created_at",
+        ),
+        (
+            f"created_at > {_timestamp(now)} + to_hours({FUTURE_TOLERANCE_HOURS})",
+            "timestamp_in_future",
+            f"'created at ' || created_at || ', now is {_naive(now)}'",
+        ),
+    )

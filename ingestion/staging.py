@@ -1,0 +1,320 @@
+"""Files → staged Parquet: read, parse and judge in bounded batches.
+
+Accepted rows go to ``<staging>/<dataset>/``, refused ones to ``<staging>/refused/``; what
+is counted per file on the way is in `Staged`. Nothing here touches the lake.
+"""
+
+import queue
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from ingestion.errors import FileRefused
+from ingestion.lake import glob_escape, sql_text
+from ingestion.landing import LandingFile, Source
+from ingestion.lines import BadLine, LineBlock, read_lines
+from ingestion.parsing import MACROS, PARSERS, parser_sql
+from ingestion.tables import csv_parser_sql, read_csv_file
+
+BATCH_BYTES = 96 * 1024 * 1024
+"""Text parsed at once: some 150,000 events. Bigger gains no speed, only memory."""
+
+READERS = 2
+_REFUSED_SCHEMA = pa.schema(
+    [
+        ("file_no", pa.int32()),
+        ("line_number", pa.int64()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("raw", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file to read; ``file_no`` orders files by path within the load."""
+
+    file_no: int
+    file: LandingFile
+
+
+@dataclass
+class Staged:
+    """What came out of staging, by ``file_no``."""
+
+    rows_read: Counter[int] = field(default_factory=Counter)
+    rows_quarantined: Counter[int] = field(default_factory=Counter)
+    reasons: dict[int, Counter[str]] = field(default_factory=dict)
+    failed: dict[int, FileRefused] = field(default_factory=dict)
+    changed: set[int] = field(default_factory=set)  # written to while they were read
+
+
+class Stager:
+    """Stages the files of one ingest into ``folder`` with an in-memory connection."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        folder: Path,
+        now: datetime,
+        on_bytes: Callable[[int], None] = lambda _: None,
+    ):
+        self._connection = connection
+        self._folder = folder
+        self._now = now
+        self._on_bytes = on_bytes
+        self._pieces = 0
+        self.staged = Staged()
+        for macro in MACROS:
+            connection.execute(macro)
+
+    def stage(self, jobs: Sequence[Job]) -> Staged:
+        """Read every job's file; files of one source go through together."""
+
+        def by_source(job: Job) -> tuple[str, str, str]:
+            source = job.file.source
+            return (source.dataset, source.part, source.kind)
+
+        for (dataset, part, kind), group in groupby(sorted(jobs, key=by_source), by_source):
+            stage = {"lines": self._stage_lines, "csv": self._stage_csv}.get(
+                kind, self._stage_parquet
+            )
+            stage(Source(dataset, part, kind), list(group))
+        return self.staged
+
+    def staged_files(self, dataset: str) -> str | None:
+        """SQL relation over the accepted rows of ``dataset``; None when there are none."""
+        folder = self._folder / dataset
+        if not folder.is_dir():
+            return None
+        return f"read_parquet({sql_text(glob_escape(str(folder)) + '/*.parquet')})"
+
+    def refused_files(self) -> list[Path]:
+        return sorted((self._folder / "refused").glob("*.parquet"))
+
+    # JSON lines
+
+    def _stage_lines(self, source: Source, jobs: list[Job]) -> None:
+        sql = parser_sql(PARSERS[source.dataset](source.part, self._now))
+        batch: list[tuple[int, LineBlock]] = []
+        size = 0
+        for job, block in self._read_ahead(jobs):
+            batch.append((job.file_no, block))
+            size += block.bytes_read
+            if size >= BATCH_BYTES:
+                self._parse_lines(source.dataset, sql, batch)
+                batch, size = [], 0
+        if batch:
+            self._parse_lines(source.dataset, sql, batch)
+
+    def _parse_lines(self, dataset: str, sql: str, batch: list[tuple[int, LineBlock]]) -> None:
+        self._refuse([(file_no, bad) for file_no, block in batch for bad in block.bad])
+        full = [(file_no, block) for file_no, block in batch if len(block.lines)]
+        if not full:
+            return
+        lines = pa.table(
+            {
+                "file_no": pa.chunked_array(
+                    [
+                        pa.repeat(pa.scalar(file_no, pa.int32()), len(block.lines))
+                        for file_no, block in full
+                    ]
+                ),
+                "line_number": pa.chunked_array([block.numbers for _, block in full]),
+                "line": pa.chunked_array([block.lines for _, block in full]),
+            }
+        )
+        self._connection.register("lines", lines)
+        self._take(dataset, sql)
+        self._connection.unregister("lines")
+
+    def _read_ahead(self, jobs: list[Job]) -> Iterator[tuple[Job, LineBlock]]:
+        """Blocks of all files, read by threads (decompression frees the interpreter lock)."""
+        waiting: queue.Queue[Job] = queue.Queue()
+        for job in jobs:
+            waiting.put(job)
+        ready: queue.Queue = queue.Queue(maxsize=4)
+        stop = threading.Event()
+
+        def offer(item) -> None:
+            while not stop.is_set():
+                try:
+                    return ready.put(item, timeout=0.2)
+                except queue.Full:
+                    continue
+
+        def work() -> None:
+            while not stop.is_set():
+                try:
+                    job = waiting.get_nowait()
+                except queue.Empty:
+                    break
+                try:
+                    for block in read_lines(job.file.location):
+                        offer((job, block))
+                        if stop.is_set():
+                            return
+                    self._finish(job)
+                except BaseException as error:
+                    offer((job, error))
+            offer(None)
+
+        readers = min(READERS, len(jobs))
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(readers)]
+        for thread in threads:
+            thread.start()
+        try:
+            while readers:
+                item = ready.get()
+                if item is None:
+                    readers -= 1
+                    continue
+                job, block = item
+                if isinstance(block, OSError):
+                    message = f"{job.file.path}: cannot be read ({block.strerror or block})"
+                    self.staged.failed[job.file_no] = FileRefused("unreadable_file", message)
+                elif isinstance(block, BaseException):
+                    raise block
+                else:
+                    yield job, block
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+
+    def _finish(self, job: Job) -> None:
+        facts = job.file.location.stat()
+        if facts.st_size != job.file.size_bytes:
+            self.staged.changed.add(job.file_no)
+        self._on_bytes(job.file.size_bytes)
+
+    # CSV
+
+    def _stage_csv(self, source: Source, jobs: list[Job]) -> None:
+        tables: list[pa.Table] = []
+        for job in jobs:
+            try:
+                parsed = read_csv_file(job.file.location, job.file.path, source.dataset)
+            except FileRefused as refused:
+                self.staged.failed[job.file_no] = refused
+                continue
+            except OSError as error:
+                message = f"{job.file.path}: cannot be read ({error.strerror})"
+                self.staged.failed[job.file_no] = FileRefused("unreadable_file", message)
+                continue
+            self._finish(job)
+            self._refuse([(job.file_no, bad) for bad in parsed.bad])
+            number = pa.repeat(pa.scalar(job.file_no, pa.int32()), parsed.rows.num_rows)
+            tables.append(parsed.rows.append_column("file_no", number))
+        if tables:
+            self._connection.register("csv_rows", pa.concat_tables(tables))
+            self._take(source.dataset, csv_parser_sql(source.dataset))
+            self._connection.unregister("csv_rows")
+
+    # Parquet of events
+
+    def _stage_parquet(self, source: Source, jobs: list[Job]) -> None:
+        sql = parser_sql(PARSERS[source.dataset](source.part, self._now))
+        for job in jobs:
+            try:
+                self._connection.execute(
+                    f"create or replace temp view lines as {self._parquet_lines(job)}"
+                )
+                self._take(source.dataset, sql)
+            except duckdb.Error as error:
+                first_line = str(error).splitlines()[0]
+                message = f"{job.file.path}: cannot be read as Parquet ({first_line})"
+                self.staged.failed[job.file_no] = FileRefused("unreadable_file", message)
+                continue
+            self._finish(job)
+        self._connection.execute("drop view if exists lines")
+
+    def _parquet_lines(self, job: Job) -> str:
+        """A Parquet row as the JSON line it stands for; JSON kept as text is unwrapped."""
+        path = sql_text(glob_escape(str(job.file.location)))
+        columns = self._connection.execute(
+            f"describe select * from read_parquet({path}, hive_partitioning = false)"
+        ).fetchall()
+        members = []
+        for name, kind, *_ in columns:
+            quoted = '"' + name.replace('"', '""') + '"'
+            if name in ("context", "properties", "traits") and kind in ("VARCHAR", "JSON"):
+                value = f"coalesce(try_cast({quoted} as json), to_json({quoted}))"
+            else:
+                value = f"to_json({quoted})"
+            members.append(f"{sql_text(name)}, {value}")
+        return (
+            f"select cast({job.file_no} as integer) as file_no, "
+            "file_row_number + 1 as line_number, "
+            f"cast(json_object({', '.join(members)}) as varchar) as line "
+            f"from read_parquet({path}, hive_partitioning = false, file_row_number = true)"
+        )
+
+    # common end
+
+    def _take(self, dataset: str, sql: str) -> None:
+        """Run a parser and put its rows where they belong, counting them."""
+        self._pieces += 1
+        connection = self._connection
+        connection.execute(f"create or replace temp table parsed as {sql}")
+        for file_no, reason, count in connection.execute(
+            "select file_no, reason, count(*) from parsed group by all"
+        ).fetchall():
+            if reason == "blank":
+                continue
+            self.staged.rows_read[file_no] += count
+            if reason:
+                self._count_refused(file_no, reason, count)
+        accepted = self._folder / dataset / f"piece-{self._pieces:06d}.parquet"
+        accepted.parent.mkdir(parents=True, exist_ok=True)
+        connection.execute(
+            "copy (select * exclude (reason, detail, raw) from parsed where reason is null) "
+            f"to {sql_text(accepted)} (format parquet, compression lz4)"
+        )
+        self._write_refused(
+            "select file_no, line_number, reason, detail, raw from parsed "
+            "where reason is not null and reason != 'blank'"
+        )
+        connection.execute("drop table parsed")
+
+    def _refuse(self, bad: list[tuple[int, BadLine]]) -> None:
+        if not bad:
+            return
+        for file_no, line in bad:
+            self.staged.rows_read[file_no] += 1
+            self._count_refused(file_no, line.reason, 1)
+        rows = [
+            {
+                "file_no": file_no,
+                "line_number": line.line_number,
+                "reason": line.reason,
+                "detail": line.detail,
+                "raw": line.raw,
+            }
+            for file_no, line in bad
+        ]
+        self._pieces += 1
+        self._connection.register("bad_lines", pa.Table.from_pylist(rows, _REFUSED_SCHEMA))
+        self._write_refused("select * from bad_lines")
+        self._connection.unregister("bad_lines")
+
+    def _count_refused(self, file_no: int, reason: str, count: int) -> None:
+        self.staged.rows_quarantined[file_no] += count
+        self.staged.reasons.setdefault(file_no, Counter())[reason] += count
+
+    def _write_refused(self, select: str) -> None:
+        if not self._connection.execute(f"select exists ({select})").fetchone()[0]:
+            return
+        path = self._folder / "refused" / f"piece-{self._pieces:06d}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection.execute(
+            f"copy ({select}) to {sql_text(path)} (format parquet, compression zstd)"
+        )

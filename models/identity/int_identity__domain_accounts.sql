@@ -1,0 +1,68 @@
+with
+
+account_domains as (
+    select * from {{ ref('int_identity__account_domains') }}
+),
+
+account_traits as (
+    select * from {{ ref('int_identity__account_traits') }}
+),
+
+person_traits as (
+    select * from {{ ref('int_identity__person_traits') }}
+),
+
+claims as (
+    select
+        domain,
+        account_id,
+        'members' as method,
+        1 as method_rank,
+        count_people,
+        first_seen_at
+    from account_domains
+    where is_main
+    union all
+    select
+        declared_domain as domain,
+        account_id,
+        'declared' as method,
+        2 as method_rank,
+        0 as count_people,
+        first_seen_at
+    from account_traits
+    where declared_domain is not null
+    union all
+    -- a company nobody grouped yet: its domain is the account
+    select distinct
+        email_domain as domain,
+        {{ hash_id('acc_dom_', 'email_domain') }} as account_id,
+        'domain' as method,
+        3 as method_rank,
+        0 as count_people,
+        cast(null as timestamp) as first_seen_at
+    from person_traits
+    where is_business_email
+),
+
+claims_ranked as (
+    select
+        *,
+        row_number() over (
+            partition by domain
+            order by method_rank, count_people desc, first_seen_at, account_id
+        ) as claim_rank
+    from claims
+),
+
+final as (
+    select
+        domain,
+        account_id,
+        method,
+        count_people
+    from claims_ranked
+    where claim_rank = 1
+)
+
+select * from final

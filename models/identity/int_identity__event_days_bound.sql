@@ -1,0 +1,104 @@
+with
+
+event_days as (
+    select * from {{ ref('stg_events__event_days') }}
+),
+
+user_people as (
+    select * from {{ ref('int_identity__user_people') }}
+),
+
+devices as (
+    select * from {{ ref('int_identity__devices') }}
+),
+
+device_spans as (
+    select * from {{ ref('int_identity__device_spans') }}
+),
+
+signed_in as (
+    select
+        user_people.person_id,
+        event_days.user_id,
+        event_days.anonymous_id,
+        event_days.group_id,
+        event_days.event_name,
+        event_days.activity_date,
+        event_days.received_date,
+        event_days.count_events,
+        event_days.first_event_at,
+        event_days.last_event_at,
+        event_days.event_times
+    from event_days
+    inner join user_people on event_days.user_id = user_people.user_id
+),
+
+anonymous_on_own_device as (
+    select
+        devices.person_id,
+        event_days.user_id,
+        event_days.anonymous_id,
+        event_days.group_id,
+        event_days.event_name,
+        event_days.activity_date,
+        event_days.received_date,
+        event_days.count_events,
+        event_days.first_event_at,
+        event_days.last_event_at,
+        event_days.event_times
+    from event_days
+    inner join devices on event_days.anonymous_id = devices.anonymous_id
+    where event_days.user_id is null and not devices.is_shared
+),
+
+anonymous_times_on_shared_device as (
+    select
+        event_days.anonymous_id,
+        event_days.group_id,
+        event_days.event_name,
+        event_days.activity_date,
+        event_days.received_date,
+        {{ unnest_times('event_days.event_times') }} as event_at
+    from event_days
+    inner join devices on event_days.anonymous_id = devices.anonymous_id
+    where event_days.user_id is null and devices.is_shared
+),
+
+anonymous_on_shared_device as (
+    -- to whoever was signed in last
+    select
+        device_spans.person_id,
+        cast(null as varchar) as user_id,
+        times.anonymous_id,
+        times.group_id,
+        times.event_name,
+        times.activity_date,
+        times.received_date,
+        count(*) as count_events,
+        min(times.event_at) as first_event_at,
+        max(times.event_at) as last_event_at,
+        {{ collect_times('times.event_at') }} as event_times
+    from anonymous_times_on_shared_device as times
+    inner join device_spans
+        on
+            times.anonymous_id = device_spans.anonymous_id
+            and times.event_at >= device_spans.valid_from
+            and times.event_at < device_spans.valid_to
+    group by
+        device_spans.person_id,
+        times.anonymous_id,
+        times.group_id,
+        times.event_name,
+        times.activity_date,
+        times.received_date
+),
+
+final as (
+    select * from signed_in
+    union all
+    select * from anonymous_on_own_device
+    union all
+    select * from anonymous_on_shared_device
+)
+
+select * from final

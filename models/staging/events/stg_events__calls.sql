@@ -1,0 +1,118 @@
+with
+
+events as (
+    select * from {{ source('raw', 'events') }}
+),
+
+bot_agents as (
+    select * from {{ ref('stg_events__bot_agents') }}
+),
+
+renames as (
+    select * from {{ ref('stg_events__renames') }}
+),
+
+denied_ids as (
+    select * from {{ ref('denied_ids') }}
+),
+
+denied_user_ids as (
+    select distinct id_value
+    from denied_ids
+    where id_type in ('any', 'user_id')
+),
+
+denied_anonymous_ids as (
+    select distinct id_value
+    from denied_ids
+    where id_type in ('any', 'anonymous_id')
+),
+
+denied_group_ids as (
+    select distinct id_value
+    from denied_ids
+    where id_type in ('any', 'group_id')
+),
+
+names_normalised as (
+    select
+        *,
+        case call_type
+            when 'page' then 'page_viewed'
+            when 'screen' then 'screen_viewed'
+            when 'track' then coalesce({{ clean_text(snake_case('event_name')) }}, lower(trim(event_name)))
+        end as normal_name
+    from events
+),
+
+ids_cleaned as (
+    select
+        names_normalised.*,
+        coalesce(renames.event_name, names_normalised.normal_name) as canonical_name,
+        bot_agents.user_agent is not null as is_bot,
+        -- ids keep their case: usr_A and usr_a are two ids to most products
+        case
+            when denied_user_ids.id_value is null then {{ clean_text('names_normalised.user_id') }}
+        end as clean_user_id,
+        case
+            when denied_anonymous_ids.id_value is null
+                then {{ clean_text('names_normalised.anonymous_id') }}
+        end as clean_anonymous_id,
+        case
+            when denied_previous_users.id_value is null and denied_previous_devices.id_value is null
+                then {{ clean_text('names_normalised.previous_id') }}
+        end as clean_previous_id,
+        case
+            when denied_group_ids.id_value is null then {{ clean_text('names_normalised.group_id') }}
+        end as clean_group_id
+    from names_normalised
+    left join renames on names_normalised.normal_name = renames.old_event_name
+    left join bot_agents on lower(names_normalised.user_agent) = bot_agents.user_agent
+    left join denied_user_ids on lower(trim(names_normalised.user_id)) = denied_user_ids.id_value
+    left join denied_anonymous_ids
+        on lower(trim(names_normalised.anonymous_id)) = denied_anonymous_ids.id_value
+    left join denied_user_ids as denied_previous_users
+        on lower(trim(names_normalised.previous_id)) = denied_previous_users.id_value
+    left join denied_anonymous_ids as denied_previous_devices
+        on lower(trim(names_normalised.previous_id)) = denied_previous_devices.id_value
+    left join denied_group_ids on lower(trim(names_normalised.group_id)) = denied_group_ids.id_value
+),
+
+final as (
+    select
+        message_id,
+        call_type,
+        canonical_name as event_name,
+
+        clean_user_id as user_id,
+        clean_anonymous_id as anonymous_id,
+        clean_previous_id as previous_id,
+        clean_group_id as group_id,
+
+        page_url,
+        referrer_url,
+        utm_source,
+        utm_medium,
+        utm_campaign,
+        utm_term,
+        utm_content,
+        properties,
+        traits,
+
+        -- why the call counts nowhere; NULL when it does
+        case
+            when is_bot then 'bot'
+            when clean_user_id is null and clean_anonymous_id is null then 'no_usable_id'
+            when call_type = 'group' and clean_group_id is null then 'no_usable_group_id'
+            when
+                call_type = 'alias'
+                and (clean_user_id is null or clean_previous_id is null)
+                then 'no_usable_previous_id'
+        end as exclusion_reason,
+
+        event_at,
+        received_date
+    from ids_cleaned
+)
+
+select * from final

@@ -1,0 +1,152 @@
+"""The wire around the mocked APIs: reads the body, plays faults, logs the call, adds headers."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reverse_etl.mocks.faults import Fault, Faults
+from reverse_etl.mocks.store import Store
+
+MAX_BODY_BYTES = 10_000_000
+
+
+@dataclass
+class CallNotes:
+    """What a handler tells about its call: how many records, how many were refused."""
+
+    records: int = 0
+    refused: int = 0
+    note: str | None = None
+
+
+class MockedApi(Protocol):
+    """What the wire must know of a vendor."""
+
+    store: Store
+
+    def is_write(self, method: str, path: str) -> bool: ...
+    def fault_response(self, fault: Fault, body: bytes) -> Response: ...
+    def headers(self, path: str, status: int) -> Mapping[str, str]: ...
+
+
+@dataclass
+class _Captured:
+    status: int = 500
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    body: bytes = b""
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = list(message.get("headers", []))
+        elif message["type"] == "http.response.body":
+            self.body += message.get("body", b"")
+
+
+class ApiCalls:
+    """ASGI middleware for ``/salesforce``, ``/hubspot`` and ``/slack``; the rest passes through."""
+
+    def __init__(self, app: ASGIApp, apis: Mapping[str, MockedApi], faults: Faults):
+        self.app, self.apis, self.faults = app, apis, faults
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        system = scope["path"].split("/")[1] if scope["type"] == "http" else ""
+        api = self.apis.get(system)
+        if api is None:
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        notes = CallNotes()
+        scope.setdefault("state", {})["notes"] = notes
+        body = await _read(receive)
+        is_write = api.is_write(scope["method"], scope["path"])
+        fault = self.faults.next(system, is_write=is_write)
+        if fault is None and is_write:
+            fault = self.faults.refuses_batch(system, body.decode(errors="replace"))
+        if body is None or len(body) > MAX_BODY_BYTES:
+            captured = await _answer(JSONResponse({"message": "request too large"}, 413), scope)
+        elif fault is not None and fault.kind not in ("slow", "drop", "error_after_apply"):
+            notes.note = f"fault: {fault.kind}"
+            captured = await _answer(api.fault_response(fault, body), scope)
+        else:
+            captured = _Captured()
+            await self.app(scope, _replay(body), captured.send)
+        headers = dict(captured.headers)
+        for name, value in api.headers(scope["path"], captured.status).items():
+            headers[name.lower().encode()] = value.encode()
+        api.store.log_call(
+            scope["method"],
+            scope["path"],
+            captured.status,
+            is_write=is_write,
+            records=notes.records,
+            refused=notes.refused,
+            duration_ms=(time.perf_counter() - started) * 1000,
+            note=notes.note if fault is None else f"fault: {fault.kind}",
+        )
+        if fault is not None and fault.kind == "slow":
+            await _wait_while_connected(receive, fault.seconds)
+        if fault is not None and fault.kind == "error_after_apply":
+            broken = await _answer(api.fault_response(fault, body), scope)
+            captured.status, captured.body = broken.status, broken.body
+            headers = dict(broken.headers)
+        if fault is not None and fault.kind == "drop":
+            # promise more than is sent: the server then closes the connection
+            headers[b"content-length"] = str(len(captured.body) + 100).encode()
+        await send(
+            {
+                "type": "http.response.start",
+                "status": captured.status,
+                "headers": list(headers.items()),
+            }
+        )
+        dropped = fault is not None and fault.kind == "drop"
+        await send(
+            {
+                "type": "http.response.body",
+                "body": captured.body[: len(captured.body) // 2] if dropped else captured.body,
+                "more_body": dropped,
+            }
+        )
+
+
+async def _read(receive: Receive) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body") or len(body) > MAX_BODY_BYTES:
+            return body
+
+
+def _replay(body: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+async def _answer(response: Response, scope: Scope) -> _Captured:
+    captured = _Captured()
+    await response(scope, _replay(b""), captured.send)
+    return captured
+
+
+async def _wait_while_connected(receive: Receive, seconds: float) -> None:
+    gone = asyncio.ensure_future(receive())
+    await asyncio.wait([gone], timeout=seconds)
+    gone.cancel()
+
+
+def json_body(body: bytes, refuse: Callable[[str], Exception]) -> Any:
+    """The request's JSON; ``refuse(message)`` makes the vendor's error for text that is none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise refuse(str(error)) from error

@@ -1,0 +1,510 @@
+"""The HubSpot CRM API v3 of the mock: objects with batches, search, list and properties."""
+
+import hmac
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from reverse_etl.mocks.calls import json_body
+from reverse_etl.mocks.faults import Fault, Faults
+from reverse_etl.mocks.hubspot_portal import ObjectType, Portal, PortalError
+from reverse_etl.mocks.store import Record, Store, iso_now
+
+MAX_BATCH = 100
+DAILY_LIMIT = 500_000
+BURST_LIMIT = 190
+BURST_SECONDS = 10
+
+
+class HubSpotApi:
+    """State of the mocked portal beside its records: the token and the calls used."""
+
+    def __init__(self, store: Store, faults: Faults, token: str):
+        self.store, self.faults, self.token = store, faults, token
+        self.portal = Portal(store)
+        self.calls_used = 0
+        self.window_started = time.monotonic()
+        self.window_calls = 0
+
+    def is_write(self, method: str, path: str) -> bool:
+        return method != "GET" and not path.endswith(("/search", "/batch/read"))
+
+    def headers(self, path: str, status: int) -> Mapping[str, str]:
+        if path.endswith("/search"):
+            return {}
+        self.calls_used += 1
+        if time.monotonic() - self.window_started > BURST_SECONDS:
+            self.window_started, self.window_calls = time.monotonic(), 0
+        self.window_calls += 1
+        return {
+            "X-HubSpot-RateLimit-Daily": str(DAILY_LIMIT),
+            "X-HubSpot-RateLimit-Daily-Remaining": str(DAILY_LIMIT - self.calls_used),
+            "X-HubSpot-RateLimit-Interval-Milliseconds": str(BURST_SECONDS * 1000),
+            "X-HubSpot-RateLimit-Max": str(BURST_LIMIT),
+            "X-HubSpot-RateLimit-Remaining": str(max(BURST_LIMIT - self.window_calls, 0)),
+        }
+
+    def fault_response(self, fault: Fault, body: bytes) -> Response:
+        match fault.kind:
+            case "throttle":
+                error = PortalError(
+                    429, "RATE_LIMITS", "You have reached your ten_secondly_rolling limit."
+                )
+                answer = {
+                    **error.as_json(),
+                    "errorType": "RATE_LIMIT",
+                    "policyName": "TEN_SECONDLY_ROLLING",
+                }
+                headers = (
+                    {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
+                )
+                return JSONResponse(answer, 429, headers)
+            case "expired_token":
+                return _answer(_unauthorised())
+            case "unavailable":
+                return _answer(PortalError(503, "SERVICE_UNAVAILABLE", "Service unavailable"))
+            case "refuse_batch":
+                return _answer(PortalError(400, fault.code or "VALIDATION_ERROR", fault.message))
+        return _answer(PortalError(500, "INTERNAL_ERROR", "internal error"))
+
+    def require_token(self, request: Request) -> None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(
+            token.encode(), self.token.encode()
+        ):
+            raise _unauthorised()
+
+    def write_batch(
+        self,
+        request: Request,
+        object_type: ObjectType,
+        inputs: list[dict[str, Any]],
+        write: Callable[[dict[str, Any]], tuple[Record, bool]],
+        ok_status: int,
+        with_new: bool = False,
+    ) -> Response:
+        """Apply ``write`` to each input.
+
+        207 with per-record errors where every input carries an ``objectWriteTraceId``;
+        else the first refusal refuses the batch, and nothing of it is kept.
+        """
+        started_at = iso_now()
+        notes = request.state.notes
+        notes.records = len(inputs)
+        traced = all(entry.get("objectWriteTraceId") for entry in inputs)
+        fault, refused = self.faults.refused_records("hubspot", len(inputs))
+        results, errors = [], []
+        with self.store.transaction():
+            for index, entry in enumerate(inputs):
+                try:
+                    if fault is not None and index in refused:
+                        raise PortalError(400, fault.code or "VALIDATION_ERROR", fault.message)
+                    with self.store.savepoint():
+                        record, is_new = write(entry)
+                except PortalError as error:
+                    self._note(notes, object_type, entry, error)
+                    if not traced:
+                        raise
+                    errors.append(error.as_record_error(str(entry["objectWriteTraceId"])))
+                    continue
+                answer = self.portal.as_json(object_type, record, list(_properties(entry)))
+                if with_new:
+                    answer["new"] = is_new
+                if entry.get("objectWriteTraceId"):
+                    answer["objectWriteTraceId"] = str(entry["objectWriteTraceId"])
+                results.append(answer)
+        body: dict[str, Any] = {
+            "status": "COMPLETE",
+            "results": results,
+            "startedAt": started_at,
+            "completedAt": iso_now(),
+        }
+        if errors:
+            body |= {"numErrors": len(errors), "errors": errors}
+        return JSONResponse(body, 207 if errors else ok_status)
+
+    def _note(
+        self, notes: Any, object_type: ObjectType, entry: Mapping[str, Any], error: PortalError
+    ) -> None:
+        notes.refused += 1
+        key = entry.get("id") or entry.get("objectWriteTraceId")
+        self.store.log_error(object_type.name, str(key), error.category, error.message)
+
+
+def _unauthorised() -> PortalError:
+    return PortalError(
+        401,
+        "INVALID_AUTHENTICATION",
+        "Authentication credentials not found. This API supports OAuth 2.0 authentication and "
+        "you can find more details at "
+        "https://developers.hubspot.com/docs/methods/auth/oauth-overview",
+    )
+
+
+def _answer(error: PortalError) -> JSONResponse:
+    return JSONResponse(error.as_json(), error.status)
+
+
+def _not_found() -> PortalError:
+    return PortalError(404, "OBJECT_NOT_FOUND", "resource not found")
+
+
+def _properties(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    properties = entry.get("properties", {})
+    if not isinstance(properties, dict):
+        raise PortalError(400, "VALIDATION_ERROR", "Invalid input JSON: properties must be a map")
+    return properties
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    def refuse(message: str) -> PortalError:
+        return PortalError(400, "VALIDATION_ERROR", f"Invalid input JSON: {message}")
+
+    document = json_body(await request.body(), refuse)
+    if not isinstance(document, dict):
+        raise refuse("an object is expected")
+    return document
+
+
+async def _inputs(request: Request) -> list[dict[str, Any]]:
+    inputs = (await _object(request)).get("inputs")
+    if not isinstance(inputs, list) or not all(isinstance(entry, dict) for entry in inputs):
+        raise PortalError(400, "VALIDATION_ERROR", "Invalid input JSON: inputs must be a list")
+    if len(inputs) > MAX_BATCH:
+        raise PortalError(
+            400, "VALIDATION_ERROR", f"The maximum batch size is {MAX_BATCH}, got {len(inputs)}"
+        )
+    return inputs
+
+
+def _refuse_repeated(inputs: list[dict[str, Any]]) -> None:
+    seen: set[str] = set()
+    repeated = []
+    for entry in inputs:
+        key = str(entry.get("id", "")).strip().lower()
+        if key in seen:
+            repeated.append(key)
+        seen.add(key)
+    if repeated:
+        raise PortalError(
+            400,
+            "VALIDATION_ERROR",
+            f"Duplicate IDs found in batch input: [{', '.join(repeated)}]. IDs must be unique",
+            context={"ids": repeated},
+        )
+
+
+def build_router(api: HubSpotApi) -> APIRouter:
+    """Routes below ``/hubspot``."""
+    router = APIRouter(prefix="/hubspot")
+    portal = api.portal
+    objects = "/crm/v3/objects/{name}"
+
+    # batches
+    @router.post(objects + "/batch/read")
+    async def batch_read(request: Request, name: str) -> Response:
+        api.require_token(request)
+        object_type = portal.object_type(name)
+        document = await _object(request)
+        started_at = iso_now()
+        ids = [str(entry.get("id", "")) for entry in document.get("inputs", [])]
+        if len(ids) > MAX_BATCH:
+            raise PortalError(400, "VALIDATION_ERROR", f"The maximum batch size is {MAX_BATCH}")
+        found = [(i, portal.find(object_type, i, document.get("idProperty"))) for i in ids]
+        missing = [i for i, record in found if record is None]
+        body: dict[str, Any] = {
+            "status": "COMPLETE",
+            "results": [
+                portal.as_json(object_type, record, document.get("properties"))
+                for _, record in found
+                if record is not None
+            ],
+            "startedAt": started_at,
+            "completedAt": iso_now(),
+        }
+        if missing:
+            error = {
+                "status": "error",
+                "category": "OBJECT_NOT_FOUND",
+                "message": f"Could not get some {object_type.label.upper()} objects, they may be "
+                "deleted or not exist. Check that ids are valid.",
+                "context": {"ids": missing},
+                "errors": [],
+                "links": {},
+            }
+            body |= {"numErrors": 1, "errors": [error]}
+        return JSONResponse(body, 207 if missing else 200)
+
+    @router.post(objects + "/batch/create")
+    async def batch_create(request: Request, name: str) -> Response:
+        api.require_token(request)
+        object_type = portal.object_type(name)
+        return api.write_batch(
+            request,
+            object_type,
+            await _inputs(request),
+            lambda entry: (portal.create(object_type, _properties(entry)), True),
+            201,
+        )
+
+    @router.post(objects + "/batch/update")
+    async def batch_update(request: Request, name: str) -> Response:
+        api.require_token(request)
+        object_type = portal.object_type(name)
+        inputs = await _inputs(request)
+        _refuse_repeated(inputs)
+
+        def write(entry: dict[str, Any]) -> tuple[Record, bool]:
+            record = portal.find(object_type, str(entry.get("id", "")), entry.get("idProperty"))
+            if record is None:
+                raise PortalError(
+                    404,
+                    "OBJECT_NOT_FOUND",
+                    f"Could not find {object_type.label.upper()} with id {entry.get('id')}",
+                    context={"id": [str(entry.get("id"))]},
+                )
+            return portal.update(object_type, record, _properties(entry)), False
+
+        return api.write_batch(request, object_type, inputs, write, 200)
+
+    @router.post(objects + "/batch/upsert")
+    async def batch_upsert(request: Request, name: str) -> Response:
+        api.require_token(request)
+        object_type = portal.object_type(name)
+        inputs = await _inputs(request)
+        _refuse_repeated(inputs)
+
+        def write(entry: dict[str, Any]) -> tuple[Record, bool]:
+            key, id_property = str(entry.get("id", "")).strip(), entry.get("idProperty")
+            if not key or not id_property:
+                raise PortalError(
+                    400, "VALIDATION_ERROR", "Each input needs an id and an idProperty"
+                )
+            record = portal.find(object_type, key, id_property)
+            properties = _properties(entry)
+            if record is not None:
+                return portal.update(object_type, record, properties), False
+            return portal.create(object_type, {id_property: key, **properties}), True
+
+        return api.write_batch(request, object_type, inputs, write, 200, with_new=True)
+
+    @router.post(objects + "/batch/archive")
+    async def batch_archive(request: Request, name: str) -> Response:
+        api.require_token(request)
+        object_type = portal.object_type(name)
+        inputs = await _inputs(request)
+        request.state.notes.records = len(inputs)
+        with api.store.transaction():
+            for entry in inputs:
+                record = portal.find(object_type, str(entry.get("id", "")), None)
+                if record is not None:  # HubSpot answers 204 for ids it does not know
+                    portal.archive(object_type, record)
+        return Response(status_code=204)
+
+    # search and lists
+    @router.post(objects + "/search")
+    async def search(request: Request, name: str) -> JSONResponse:
+        api.require_token(request)
+        object_type = portal.object_type(name)
+        document = await _object(request)
+        where, parameters = _filters(object_type, document.get("filterGroups") or [])
+        limit = min(int(document.get("limit") or 10), 200)
+        offset = int(document.get("after") or 0)
+        records, total = api.store.page(
+            object_type.name,
+            search=str(document.get("query") or ""),
+            where=where,
+            parameters=parameters,
+            order=_order(object_type, document.get("sorts") or []),
+            limit=limit,
+            offset=offset,
+        )
+        body: dict[str, Any] = {
+            "total": total,
+            "results": [
+                portal.as_json(object_type, r, document.get("properties")) for r in records
+            ],
+        }
+        if offset + len(records) < total:
+            body["paging"] = {"next": {"after": str(offset + len(records))}}
+        return JSONResponse(body)
+
+    @router.get(objects)
+    async def list_objects(
+        request: Request,
+        name: str,
+        limit: int = 10,
+        after: str = "",
+        properties: str = "",
+        archived: bool = False,
+    ) -> JSONResponse:
+        api.require_token(request)
+        object_type = portal.object_type(name)
+        limit = min(max(limit, 1), 100)
+        records, _ = api.store.page(
+            object_type.name,
+            where="cast(id as integer) > ? and is_deleted = ?",
+            parameters=[int(after or 0), int(archived)],
+            order="cast(id as integer)",
+            limit=limit + 1,
+            with_deleted=True,
+        )
+        page = records[:limit]
+        names = [p for p in properties.split(",") if p] or None
+        body: dict[str, Any] = {"results": [portal.as_json(object_type, r, names) for r in page]}
+        if len(records) > limit:
+            link = f"{request.url.replace_query_params(after=page[-1].id)}"
+            body["paging"] = {"next": {"after": page[-1].id, "link": link}}
+        return JSONResponse(body)
+
+    # single objects
+    @router.post(objects)
+    async def create_object(request: Request, name: str) -> JSONResponse:
+        api.require_token(request)
+        object_type = portal.object_type(name)
+        properties = _properties(await _object(request))
+        request.state.notes.records = 1
+        with api.store.transaction():
+            record = portal.create(object_type, properties)
+        return JSONResponse(portal.as_json(object_type, record, with_all=True), 201)
+
+    @router.get(objects + "/{record_id}")
+    async def read_object(
+        request: Request, name: str, record_id: str, properties: str = "", idProperty: str = ""
+    ) -> JSONResponse:
+        api.require_token(request)
+        object_type = portal.object_type(name)
+        record = portal.find(object_type, record_id, idProperty or None)
+        if record is None:
+            raise _not_found()
+        names = [p for p in properties.split(",") if p] or None
+        return JSONResponse(portal.as_json(object_type, record, names))
+
+    @router.patch(objects + "/{record_id}")
+    async def update_object(
+        request: Request, name: str, record_id: str, idProperty: str = ""
+    ) -> JSONResponse:
+        api.require_token(request)
+        object_type = portal.object_type(name)
+        properties = _properties(await _object(request))
+        request.state.notes.records = 1
+        record = portal.find(object_type, record_id, idProperty or None)
+        if record is None:
+            raise _not_found()
+        with api.store.transaction():
+            record = portal.update(object_type, record, properties)
+        return JSONResponse(portal.as_json(object_type, record, list(properties)))
+
+    @router.delete(objects + "/{record_id}")
+    async def archive_object(request: Request, name: str, record_id: str) -> Response:
+        api.require_token(request)
+        object_type = portal.object_type(name)
+        record = portal.find(object_type, record_id, None)
+        if record is not None:
+            with api.store.transaction():
+                portal.archive(object_type, record)
+        return Response(status_code=204)
+
+    # properties
+    @router.get("/crm/v3/properties/{name}")
+    async def list_properties(request: Request, name: str) -> JSONResponse:
+        api.require_token(request)
+        known = portal.object_type(name).properties.values()
+        return JSONResponse({"results": [p.as_json() for p in known]})
+
+    @router.get("/crm/v3/properties/{name}/{property_name}")
+    async def read_property(request: Request, name: str, property_name: str) -> JSONResponse:
+        api.require_token(request)
+        known = portal.object_type(name).properties.get(property_name)
+        if known is None:
+            raise _not_found()
+        return JSONResponse(known.as_json())
+
+    return router
+
+
+_COMPARISONS = {"EQ": "=", "GT": ">", "GTE": ">=", "LT": "<", "LTE": "<="}
+
+
+def _value_sql(object_type: ObjectType, name: str) -> str:
+    known = object_type.properties.get(str(name))
+    if known is None:
+        raise PortalError(
+            400,
+            "VALIDATION_ERROR",
+            f"There was a problem with the request: unknown property {name}",
+        )
+    columns = {
+        "hs_object_id": "cast(id as real)",
+        "createdate": "created_at",
+        object_type.modified_property: "updated_at",
+    }
+    if known.name in columns:
+        return columns[known.name]
+    value = f"json_extract(fields, '$.{known.name}')"
+    return f"cast({value} as real)" if known.type == "number" else value
+
+
+def _filters(object_type: ObjectType, groups: list[dict[str, Any]]) -> tuple[str, list[Any]]:
+    """SQL for ``filterGroups``: groups are alternatives, the filters of a group all hold."""
+    alternatives, parameters = [], []
+    for group in groups:
+        conditions = []
+        for entry in group.get("filters", []):
+            condition, values = _filter(object_type, entry)
+            conditions.append(condition)
+            parameters += values
+        if conditions:
+            alternatives.append(f"({' and '.join(conditions)})")
+    return " or ".join(alternatives) or "1", parameters
+
+
+def _filter(object_type: ObjectType, entry: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    name, operator = str(entry.get("propertyName")), str(entry.get("operator"))
+    column = _value_sql(object_type, name)
+    is_number = column.startswith("cast(")
+
+    def typed(value: Any) -> Any:
+        if not is_number:
+            return str(value)
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise PortalError(
+                400, "VALIDATION_ERROR", f"{value} is not a valid number for {name}"
+            ) from None
+
+    if operator in _COMPARISONS:
+        return f"{column} {_COMPARISONS[operator]} ? collate nocase", [typed(entry.get("value"))]
+    if operator == "NEQ":
+        return f"{column} is not ? collate nocase", [typed(entry.get("value"))]
+    if operator in ("HAS_PROPERTY", "NOT_HAS_PROPERTY"):
+        return f"{column} is {'not ' if operator == 'HAS_PROPERTY' else ''}null", []
+    if operator in ("IN", "NOT_IN"):
+        values = [typed(value) for value in entry.get("values") or []]
+        marks = ", ".join("?" for _ in values)
+        negation = "not " if operator == "NOT_IN" else ""
+        return f"{column} collate nocase {negation}in ({marks})", values
+    if operator == "BETWEEN":
+        return f"{column} between ? and ?", [typed(entry.get("value")), typed(entry["highValue"])]
+    if operator in ("CONTAINS_TOKEN", "NOT_CONTAINS_TOKEN"):
+        negation = "not " if operator.startswith("NOT") else ""
+        pattern = str(entry.get("value", "")).replace("*", "%")
+        return f"{column} {negation}like ?", [f"%{pattern}%"]
+    raise PortalError(
+        400, "VALIDATION_ERROR", f"Invalid input JSON: {operator!r} is not a search operator"
+    )
+
+
+def _order(object_type: ObjectType, sorts: list[Any]) -> str:
+    parts = []
+    for entry in sorts:
+        if isinstance(entry, str):
+            name, descending = entry.lstrip("-"), entry.startswith("-")
+        else:
+            name, descending = entry["propertyName"], entry.get("direction") == "DESCENDING"
+        parts.append(_value_sql(object_type, name) + (" desc" if descending else ""))
+    return ", ".join([*parts, "cast(id as integer)"])

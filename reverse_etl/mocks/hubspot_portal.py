@@ -1,0 +1,403 @@
+"""What a HubSpot portal does with records: properties, types, unique values. No HTTP here."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import yaml
+
+from reverse_etl.mocks.store import Record, Store
+
+SCHEMA_FILE = Path(__file__).with_name("hubspot_schema.yml")
+FIRST_ID = {"contacts": 101, "companies": 50001}
+
+_EMAIL = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
+
+
+class PortalError(Exception):
+    """HubSpot's refusal, of a record or of a call: HTTP status, category and its words."""
+
+    def __init__(
+        self,
+        status: int,
+        category: str,
+        message: str,
+        *,
+        errors: list[dict[str, Any]] | None = None,
+        context: dict[str, list[str]] | None = None,
+    ):
+        super().__init__(message)
+        self.status, self.category, self.message = status, category, message
+        self.errors, self.context = errors or [], context or {}
+
+    def as_json(self) -> dict[str, Any]:
+        """The body of a refused call."""
+        answer: dict[str, Any] = {
+            "status": "error",
+            "message": self.message,
+            "correlationId": str(uuid4()),
+            "category": self.category,
+        }
+        if self.errors:
+            answer["errors"] = self.errors
+        if self.context:
+            answer["context"] = self.context
+        return answer
+
+    def as_record_error(self, trace_id: str) -> dict[str, Any]:
+        """One entry of ``errors`` in a 207 (StandardError of the API description)."""
+        return {
+            "status": "error",
+            "id": str(uuid4()),
+            "category": self.category,
+            "message": self.message,
+            "errors": self.errors,
+            "context": {**self.context, "objectWriteTraceId": [trace_id]},
+            "links": {},
+        }
+
+
+@dataclass(frozen=True)
+class Property:
+    """A property of an object; HubSpot keeps every value as text."""
+
+    name: str
+    type: str
+    label: str = ""
+    format: str = ""
+    unique: bool = False
+    readonly: bool = False
+    options: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        field_types = {"enumeration": "select", "datetime": "date", "bool": "booleancheckbox"}
+        return {
+            "name": self.name,
+            "label": self.label or self.name,
+            "type": self.type,
+            "fieldType": field_types.get(self.type, "text" if self.type == "string" else self.type),
+            "description": "",
+            "groupName": "plg" if self.name.startswith("plg_") else "standard",
+            "options": [
+                {"label": o, "value": o, "hidden": False, "displayOrder": i}
+                for i, o in enumerate(self.options)
+            ],
+            "hasUniqueValue": self.unique,
+            "hidden": False,
+            "formField": False,
+            "archived": False,
+            "hubspotDefined": not self.name.startswith("plg_"),
+            "calculated": False,
+            "externalOptions": False,
+            "displayOrder": -1,
+            "modificationMetadata": {
+                "archivable": self.name.startswith("plg_"),
+                "readOnlyDefinition": not self.name.startswith("plg_"),
+                "readOnlyValue": self.readonly,
+            },
+        }
+
+
+@dataclass(frozen=True)
+class ObjectType:
+    """An object of the portal."""
+
+    name: str
+    type_id: str
+    label: str
+    plural: str
+    name_properties: tuple[str, ...]
+    columns: tuple[str, ...]
+    default_properties: tuple[str, ...]
+    properties: Mapping[str, Property] = field(default_factory=dict)
+
+    @property
+    def unique_properties(self) -> list[str]:
+        return [p.name for p in self.properties.values() if p.unique]
+
+    @property
+    def modified_property(self) -> str:
+        return "hs_lastmodifieddate" if self.name == "companies" else "lastmodifieddate"
+
+
+@cache
+def load_schema() -> Mapping[str, ObjectType]:
+    """The objects of ``hubspot_schema.yml``."""
+    objects = {}
+    for name, entry in yaml.safe_load(SCHEMA_FILE.read_text())["objects"].items():
+        properties = {}
+        for property_name, options in entry["properties"].items():
+            options = {**options, "options": tuple(options.get("options", ()))}
+            properties[property_name] = Property(name=property_name, **options)
+        objects[name] = ObjectType(
+            name=name,
+            type_id=entry["type_id"],
+            label=entry["label"],
+            plural=entry["plural"],
+            name_properties=tuple(entry["name"]),
+            columns=tuple(entry["columns"]),
+            default_properties=tuple(entry["default_properties"]),
+            properties=properties,
+        )
+    return objects
+
+
+class Portal:
+    """The portal's records, in a `Store`, under the rules of the schema."""
+
+    def __init__(self, store: Store):
+        self.store = store
+        self.schema = load_schema()
+
+    def object_type(self, name: str) -> ObjectType:
+        aliases = {"contact": "contacts", "company": "companies", "0-1": "contacts"}
+        aliases["0-2"] = "companies"
+        found = self.schema.get(aliases.get(name.lower(), name.lower()))
+        if found is None:
+            raise PortalError(400, "VALIDATION_ERROR", f"Unable to infer object type from: {name}")
+        return found
+
+    # finding ---------------------------------------------------------------------------
+
+    def find(self, object_type: ObjectType, value: str, id_property: str | None) -> Record | None:
+        """By record id, or by the value of a unique property."""
+        if not id_property or id_property == "hs_object_id":
+            return self.store.get(object_type.name, str(value))
+        known = object_type.properties.get(id_property)
+        if known is None or not known.unique:
+            raise PortalError(
+                400,
+                "VALIDATION_ERROR",
+                f"The property '{id_property}' is not a unique property of "
+                f"{object_type.name}; use a property with hasUniqueValue.",
+            )
+        record_id = self.store.find_unique(object_type.name, id_property, str(value).strip())
+        return self.store.get(object_type.name, record_id) if record_id else None
+
+    # writing ---------------------------------------------------------------------------
+
+    def create(self, object_type: ObjectType, properties: Mapping[str, Any]) -> Record:
+        values = self._checked(object_type, properties)
+        self._require_unique(object_type, values, None)
+        record_id = str(
+            self.store.next_number(f"id:{object_type.name}", FIRST_ID[object_type.name])
+        )
+        values = {name: value for name, value in values.items() if value != ""}
+        self._write(object_type, record_id, values, "create", {}, None)
+        return self._stored(object_type, record_id)
+
+    def update(
+        self, object_type: ObjectType, record: Record, properties: Mapping[str, Any]
+    ) -> Record:
+        values = self._checked(object_type, properties)
+        self._require_unique(object_type, values, record.id)
+        merged = {**record.fields, **values}
+        merged = {name: value for name, value in merged.items() if value != ""}
+        self._write(object_type, record.id, merged, "update", record.fields, record)
+        return self._stored(object_type, record.id)
+
+    def archive(self, object_type: ObjectType, record: Record) -> None:
+        self.store.put(
+            object_type.name,
+            record.id,
+            record.fields,
+            unique_fields=object_type.unique_properties,
+            operation="archive",
+            changed={},
+            is_deleted=True,
+        )
+
+    def _stored(self, object_type: ObjectType, record_id: str) -> Record:
+        record = self.store.get(object_type.name, record_id)
+        assert record is not None
+        return record
+
+    def _write(
+        self,
+        object_type: ObjectType,
+        record_id: str,
+        fields: dict[str, Any],
+        operation: str,
+        before: Mapping[str, Any],
+        record: Record | None,
+    ) -> None:
+        changed = {
+            name: (before.get(name), fields.get(name))
+            for name in {**before, **fields}
+            if before.get(name) != fields.get(name)
+        }
+        self.store.put(
+            object_type.name,
+            record_id,
+            fields,
+            unique_fields=[n for n in object_type.unique_properties if n in changed],
+            operation=operation,
+            changed=changed,
+            created_at=record.created_at if record else None,
+        )
+
+    def _require_unique(
+        self, object_type: ObjectType, values: Mapping[str, str], record_id: str | None
+    ) -> None:
+        for name in object_type.unique_properties:
+            value = values.get(name)
+            if not value:
+                continue
+            holder = self.store.find_unique(object_type.name, name, value)
+            if holder not in (None, record_id):
+                kind = object_type.label
+                raise PortalError(
+                    409,
+                    "CONFLICT",
+                    f"{kind} already exists. Existing ID: {holder}"
+                    if name == "email"
+                    else f"{kind} with {name} = {value} already exists. Existing ID: {holder}",
+                )
+
+    def _checked(self, object_type: ObjectType, properties: Mapping[str, Any]) -> dict[str, str]:
+        """Values as HubSpot keeps them; all that is wrong is named in one VALIDATION_ERROR."""
+        values, problems = {}, []
+        for name, raw in properties.items():
+            known = object_type.properties.get(name.lower())
+            if known is None:
+                problems.append(
+                    _problem(name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist')
+                )
+                continue
+            if known.readonly:
+                problems.append(
+                    _problem(
+                        name,
+                        "READ_ONLY_VALUE",
+                        f'"{name}" is a read only property; its value cannot be set.',
+                    )
+                )
+                continue
+            value = _as_text(raw)
+            if known.name == "email":
+                value = value.strip().lower()
+            elif known.unique:
+                value = value.strip()
+            if value != "":
+                problem = _value_problem(known, value)
+                if problem is not None:
+                    problems.append(problem)
+                    continue
+                if known.type == "datetime":
+                    value = _as_datetime(value) or value
+            values[known.name] = value
+        if problems:
+            raise PortalError(
+                400,
+                "VALIDATION_ERROR",
+                f"Property values were not valid: {json.dumps(problems)}",
+                errors=[
+                    {
+                        "message": problem["message"],
+                        "code": problem["error"],
+                        "context": {"propertyName": [problem["name"]]},
+                    }
+                    for problem in problems
+                ],
+            )
+        return values
+
+    # answering -------------------------------------------------------------------------
+
+    def as_json(
+        self,
+        object_type: ObjectType,
+        record: Record,
+        names: list[str] | None = None,
+        with_all: bool = False,
+    ) -> dict[str, Any]:
+        """A SimplePublicObject; the properties asked for beside those always sent."""
+        values = {
+            **record.fields,
+            "hs_object_id": record.id,
+            "createdate": record.created_at,
+            object_type.modified_property: record.updated_at,
+        }
+        if with_all:
+            properties = values
+        else:
+            wanted = names or list(object_type.default_properties)
+            always = ["createdate", "hs_object_id", object_type.modified_property]
+            properties = {
+                name: values.get(name)
+                for name in dict.fromkeys([*wanted, *always])
+                if name in object_type.properties
+            }
+        answer = {
+            "id": record.id,
+            "properties": properties,
+            "createdAt": record.created_at,
+            "updatedAt": record.updated_at,
+            "archived": record.is_deleted,
+        }
+        if record.is_deleted:
+            answer["archivedAt"] = record.updated_at
+        return answer
+
+
+def _as_text(raw: Any) -> str:
+    if raw is None:
+        return ""
+    if isinstance(raw, bool):
+        return "true" if raw else "false"
+    return raw if isinstance(raw, str) else json.dumps(raw)
+
+
+def _problem(name: str, code: str, message: str) -> dict[str, Any]:
+    return {"isValid": False, "message": message, "error": code, "name": name}
+
+
+def _value_problem(known: Property, value: str) -> dict[str, Any] | None:
+    if len(value) > 65536:
+        return _problem(
+            known.name, "PROPERTY_VALUE_TOO_LONG", "Property value exceeds 65536 characters"
+        )
+    if known.format == "email" and not _EMAIL.match(value):
+        return _problem(known.name, "INVALID_EMAIL", f"Email address {value} is invalid")
+    if known.type == "number" and not re.fullmatch(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", value):
+        return _problem(known.name, "INVALID_DOUBLE", f"{value} was not a valid number.")
+    if known.type == "bool" and value not in ("true", "false"):
+        return _problem(known.name, "INVALID_BOOLEAN", f"{value} was not a valid boolean.")
+    if known.type == "date" and not _is_date(value):
+        return _problem(known.name, "INVALID_DATE", f"{value} was not a valid date.")
+    if known.type == "datetime" and _as_datetime(value) is None:
+        return _problem(known.name, "INVALID_LONG", f"{value} was not a valid long.")
+    if known.type == "enumeration" and value not in known.options:
+        return _problem(
+            known.name,
+            "INVALID_OPTION",
+            f"{value} was not one of the allowed options: [{', '.join(known.options)}]",
+        )
+    return None
+
+
+def _is_date(value: str) -> bool:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _as_datetime(value: str) -> str | None:
+    """ISO 8601 or epoch milliseconds → ``2026-01-31T12:00:00.000Z``; None where it is neither."""
+    try:
+        if re.fullmatch(r"-?\d{10,}", value):
+            moment = datetime.fromtimestamp(int(value) / 1000, UTC)
+        else:
+            moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except (ValueError, OverflowError, OSError):
+        return None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

@@ -1,0 +1,297 @@
+"""The pages at ``/``: what arrived in the mocked systems, for a person to look at."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from reverse_etl.mocks import hubspot_portal, salesforce_org
+from reverse_etl.mocks.store import Record, Store
+
+PAGE_ROWS = 50
+TEMPLATES = Path(__file__).with_name("templates")
+TIER_FIELDS = ("PLG_PQL_Tier__c", "PLG_Tier__c", "plg_pql_tier")
+
+
+class _HasStore(Protocol):
+    store: Store
+
+
+class View:
+    """How the records of one object are shown, whatever system holds them."""
+
+    def __init__(self, system: str, object_type: Any, store: Store):
+        self.system, self.object_type, self.store = system, object_type, store
+        self.name: str = object_type.name
+        self.label: str = object_type.label
+        self.plural: str = object_type.plural
+        self.columns: list[str] = list(object_type.columns)
+
+    @property
+    def url(self) -> str:
+        return f"/records/{self.system}/{self.name}"
+
+    @property
+    def _definitions(self) -> Mapping[str, Any]:
+        if self.system == "salesforce":
+            return self.object_type.fields
+        return self.object_type.properties
+
+    @property
+    def field_names(self) -> list[str]:
+        return list(self._definitions)
+
+    def label_of(self, name: str) -> str:
+        known = self._definitions.get(name)
+        return (known.label if known else "") or name
+
+    def title(self, record: Record) -> str:
+        if self.system == "salesforce":
+            title = record.fields.get(self.object_type.name_field)
+        else:
+            parts = (record.fields.get(name) for name in self.object_type.name_properties)
+            title = " ".join(str(part) for part in parts if part)
+        title = title or record.fields.get("email") or record.fields.get("domain")
+        return str(title or record.id)
+
+    def value(self, record: Record, name: str) -> Any:
+        if self.system == "salesforce":
+            return salesforce_org.Org.value(record, name)
+        system = {
+            "hs_object_id": record.id,
+            "createdate": record.created_at,
+            "lastmodifieddate": record.updated_at,
+            "hs_lastmodifieddate": record.updated_at,
+        }
+        return system.get(name, record.fields.get(name))
+
+    def target(self, name: str, value: Any) -> str | None:
+        """Where a reference leads."""
+        known = self._definitions.get(name)
+        if self.system != "salesforce" or known is None or known.type != "reference" or not value:
+            return None
+        for target in known.to:
+            if str(value).startswith(salesforce_org.load_schema()[target].key_prefix):
+                return f"/records/salesforce/{target}/{value}"
+        return None
+
+
+def build_router(systems: Mapping[str, _HasStore], home: Path) -> APIRouter:
+    """Read-only pages; everything is escaped by the template engine."""
+    router = APIRouter(default_response_class=HTMLResponse)
+    views = {
+        "salesforce": {
+            name: View("salesforce", o, systems["salesforce"].store)
+            for name, o in salesforce_org.load_schema().items()
+        },
+        "hubspot": {
+            name: View("hubspot", o, systems["hubspot"].store)
+            for name, o in hubspot_portal.load_schema().items()
+        },
+    }
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"when": when, "shown": shown, "title_of_reference": str}
+    environment.globals |= {"home": str(home), "views": views, "tier_class": tier_class}
+
+    def page(template: str, status: int = 200, **context: Any) -> HTMLResponse:
+        body = environment.get_template(template).render(**context)
+        policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"
+        return HTMLResponse(body, status, {"Content-Security-Policy": policy})
+
+    @router.get("/")
+    async def overview() -> HTMLResponse:
+        counts = {
+            system: [(view, view.store.count(view.name)) for view in group.values()]
+            for system, group in views.items()
+        }
+        pqls = views["salesforce"]["PQL__c"]
+        hottest, _ = pqls.store.page(
+            pqls.name,
+            where="coalesce(json_extract(fields, '$.PLG_Status__c'), '') <> 'closed'",
+            order="json_extract(fields, '$.PLG_Points__c') desc, id",
+            limit=10,
+        )
+        messages = systems["slack"].store
+        return page(
+            "overview.html",
+            counts=counts,
+            pqls=pqls,
+            hottest=hottest,
+            messages=messages.rows("messages", limit=5),
+            count_messages=messages.count_rows("messages"),
+            activity=[
+                (name, api.store.count_rows("calls"), api.store.count_rows("errors"))
+                for name, api in systems.items()
+            ],
+        )
+
+    @router.get("/records/{system}/{name}")
+    async def records(
+        request: Request, system: str, name: str, q: str = "", page_number: int = 1
+    ) -> HTMLResponse:
+        view = views.get(system, {}).get(name)
+        if view is None:
+            return page("missing.html", 404, what=f"{system}/{name}")
+        number = max(page_number, 1)
+        found, total = view.store.page(
+            name, search=q.strip(), limit=PAGE_ROWS, offset=(number - 1) * PAGE_ROWS
+        )
+
+        def link(target: int) -> str:
+            return f"{view.url}?{urlencode({'q': q, 'page_number': target})}"
+
+        return page(
+            "records.html",
+            view=view,
+            records=found,
+            total=total,
+            q=q,
+            first=(number - 1) * PAGE_ROWS + 1,
+            previous=link(number - 1) if number > 1 else None,
+            following=link(number + 1) if number * PAGE_ROWS < total else None,
+        )
+
+    @router.get("/records/{system}/{name}/{record_id}")
+    async def record(system: str, name: str, record_id: str) -> HTMLResponse:
+        view = views.get(system, {}).get(name)
+        found = view.store.get(name, record_id, with_deleted=True) if view else None
+        if view is None or found is None:
+            return page("missing.html", 404, what=f"{system}/{name}/{record_id}")
+        related = _related(views, name, record_id) if system == "salesforce" else []
+        return page(
+            "record.html",
+            view=view,
+            record=found,
+            related=related,
+            history=view.store.history(name, record_id),
+            references=_reference_titles(views, view, found),
+        )
+
+    @router.get("/calls/{system}")
+    async def calls(system: str, page_number: int = 1) -> HTMLResponse:
+        return _log(page, systems, "calls", system, page_number)
+
+    @router.get("/errors/{system}")
+    async def errors(system: str, page_number: int = 1) -> HTMLResponse:
+        return _log(page, systems, "errors", system, page_number)
+
+    @router.get("/messages")
+    async def messages_page() -> HTMLResponse:
+        store = systems["slack"].store
+        rows = store.rows("messages", limit=200)
+        for row in rows:
+            row["blocks"] = _block_texts(json.loads(row["payload"]))
+        return page("messages.html", messages=rows, total=store.count_rows("messages"))
+
+    return router
+
+
+def _log(
+    page: Any, systems: Mapping[str, _HasStore], table: str, system: str, number: int
+) -> HTMLResponse:
+    api = systems.get(system)
+    if api is None:
+        return page("missing.html", 404, what=f"{table} of {system}")
+    number = max(number, 1)
+    total = api.store.count_rows(table)
+    rows = api.store.rows(table, limit=PAGE_ROWS, offset=(number - 1) * PAGE_ROWS)
+    return page(
+        f"{table}.html",
+        system=system,
+        systems=list(systems),
+        rows=rows,
+        total=total,
+        previous=f"?page_number={number - 1}" if number > 1 else None,
+        following=f"?page_number={number + 1}" if number * PAGE_ROWS < total else None,
+    )
+
+
+def _related(
+    views: Mapping[str, Mapping[str, View]], name: str, record_id: str
+) -> list[tuple[View, list[Record], int]]:
+    related = []
+    for view in views["salesforce"].values():
+        links = [
+            field
+            for field in view.object_type.fields.values()
+            if field.type == "reference" and name in field.to
+        ]
+        if not links:
+            continue
+        where = " or ".join(f"json_extract(fields, '$.{field.name}') = ?" for field in links)
+        found, total = view.store.page(
+            view.name, where=where, parameters=[record_id] * len(links), limit=10
+        )
+        if found:
+            related.append((view, found, total))
+    return related
+
+
+def _reference_titles(
+    views: Mapping[str, Mapping[str, View]], view: View, record: Record
+) -> dict[str, tuple[str, str]]:
+    """Per reference column: where it leads and the title of the record there."""
+    titles = {}
+    for name in view.field_names:
+        url = view.target(name, view.value(record, name))
+        if url is None:
+            continue
+        _, _, system, object_name, record_id = url.split("/")
+        target_view = views[system][object_name]
+        target = target_view.store.get(object_name, record_id, with_deleted=True)
+        if target is not None:
+            titles[name] = (url, target_view.title(target))
+    return titles
+
+
+def _block_texts(payload: Mapping[str, Any]) -> list[str]:
+    texts = []
+    for block in payload.get("blocks") or []:
+        parts = [block.get("text"), *(block.get("fields") or []), *(block.get("elements") or [])]
+        texts += [str(p["text"]) for p in parts if isinstance(p, dict) and "text" in p]
+    return texts
+
+
+def when(value: Any) -> str:
+    """``31 Jan 2026, 12:00`` (UTC) for an ISO time; anything else as it is."""
+    text = str(value or "")
+    try:
+        moment = datetime.fromisoformat(text.replace("+0000", "+00:00").replace("Z", "+00:00"))
+    except ValueError:
+        return text
+    return f"{moment.day} {moment:%b %Y, %H:%M}" if "T" in text else f"{moment.day} {moment:%b %Y}"
+
+
+def shown(value: Any) -> str:
+    """A value for people: no ``None``, whole numbers without ``.0``, times readable."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value.is_integer() else f"{value:,.2f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    text = str(value)
+    if len(text) >= 16 and text[4:5] == "-" and text[10:11] == "T":
+        return when(text)
+    return text
+
+
+def tier_class(name: str, value: Any) -> str:
+    """The colour of a PQL tier; empty for other columns."""
+    return (
+        f"tier tier-{value}" if name in TIER_FIELDS and value in ("hot", "warm", "watching") else ""
+    )

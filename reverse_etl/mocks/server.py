@@ -1,0 +1,125 @@
+"""The mocks' server: one FastAPI app with /salesforce, /hubspot, /slack, the pages and /admin."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from starlette.responses import JSONResponse, Response
+
+from reverse_etl.mocks import hubspot_api, pages, salesforce_api, slack_api
+from reverse_etl.mocks.calls import ApiCalls, MockedApi
+from reverse_etl.mocks.faults import Fault, Faults
+from reverse_etl.mocks.hubspot_portal import PortalError
+from reverse_etl.mocks.salesforce_org import RecordError, RequestError
+from reverse_etl.mocks.seed import seed_from_landing
+from reverse_etl.mocks.store import Store
+from warehouse.settings import Settings
+
+
+@dataclass(frozen=True)
+class Systems:
+    """The three mocked systems of an installation and their common faults."""
+
+    salesforce: salesforce_api.SalesforceApi
+    hubspot: hubspot_api.HubSpotApi
+    slack: slack_api.SlackApi
+    faults: Faults
+
+    @property
+    def by_name(self) -> dict[str, MockedApi]:
+        return {"salesforce": self.salesforce, "hubspot": self.hubspot, "slack": self.slack}
+
+
+def open_systems(settings: Settings) -> Systems:
+    """Open the stores under ``HOME/mocks`` and fill an empty Salesforce from a demo landing."""
+    faults = Faults()
+    folder = settings.mocks_dir
+    systems = Systems(
+        salesforce_api.SalesforceApi(
+            Store(folder / "salesforce.sqlite"),
+            faults,
+            salesforce_api.Credentials(
+                settings.salesforce_client_id,
+                settings.salesforce_client_secret,
+                settings.salesforce_username,
+                settings.salesforce_password,
+            ),
+            str(settings.home),
+        ),
+        hubspot_api.HubSpotApi(Store(folder / "hubspot.sqlite"), faults, settings.hubspot_token),
+        slack_api.SlackApi(Store(folder / "slack.sqlite"), faults),
+        faults,
+    )
+    seed_from_landing(settings, systems.salesforce.org)
+    return systems
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The app of one installation; its stores are closed when the server stops."""
+    systems = open_systems(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        for api in systems.by_name.values():
+            api.store.close()
+
+    app = FastAPI(title="CRM mocks", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.state.systems = systems
+    app.include_router(salesforce_api.build_router(systems.salesforce))
+    app.include_router(hubspot_api.build_router(systems.hubspot))
+    app.include_router(slack_api.build_router(systems.slack))
+    app.include_router(pages.build_router(systems.by_name, home=settings.home))
+    app.include_router(_admin_router(systems))
+    _handle_refusals(app, systems)
+    app.add_middleware(ApiCalls, apis=systems.by_name, faults=systems.faults)
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, Any]:
+        return {"status": "ok", "home": str(settings.home), "pid": os.getpid()}
+
+    return app
+
+
+def _handle_refusals(app: FastAPI, systems: Systems) -> None:
+    salesforce, hubspot = systems.salesforce.store, systems.hubspot.store
+
+    @app.exception_handler(RequestError)
+    async def request_error(request: Request, error: RequestError) -> Response:
+        salesforce.log_error(None, request.url.path, error.code, error.message)
+        return JSONResponse(error.as_json(), error.status)
+
+    @app.exception_handler(RecordError)
+    async def record_error(request: Request, error: RecordError) -> Response:
+        request.state.notes.refused = 1
+        salesforce.log_error(None, request.url.path, error.code, error.message)
+        body = {"message": error.message, "errorCode": error.code, "fields": error.fields}
+        return JSONResponse([body], 400)
+
+    @app.exception_handler(PortalError)
+    async def portal_error(request: Request, error: PortalError) -> Response:
+        request.state.notes.refused = max(request.state.notes.refused, 1)
+        hubspot.log_error(None, request.url.path, error.category, error.message)
+        return JSONResponse(error.as_json(), error.status)
+
+
+def _admin_router(systems: Systems) -> APIRouter:
+    router = APIRouter(prefix="/admin")
+
+    @router.get("/faults")
+    async def waiting() -> list[Fault]:
+        return list(systems.faults)
+
+    @router.post("/faults", status_code=201)
+    async def add(fault: Fault) -> Fault:
+        systems.faults.add(fault)
+        return fault
+
+    @router.delete("/faults", status_code=204)
+    async def clear(system: str = "") -> None:
+        systems.faults.clear(system or None)
+
+    return router

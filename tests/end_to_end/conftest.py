@@ -1,0 +1,86 @@
+"""Whole runs of the main job, through the `plg` command as a user types it."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+
+PLG = Path(sys.executable).with_name("plg")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A PLG_HOME and the command that works on it."""
+
+    home: Path
+
+    def plg(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"PLG_HOME": str(self.home)}
+        done = subprocess.run(
+            [str(PLG), *arguments], env=environment, capture_output=True, text=True, timeout=540
+        )
+        if check and done.returncode:
+            raise AssertionError(f"plg {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def query(self, sql: str) -> list[dict]:
+        """What `plg query` answers, as a list of dictionaries."""
+        return json.loads(self.plg("query", sql, "--format", "json").stdout)
+
+    @property
+    def landing(self) -> Path:
+        return self.home / "landing"
+
+    @property
+    def published(self) -> Path:
+        return self.home / "published" / "plg.duckdb"
+
+    @property
+    def truth(self) -> Path:
+        return self.home / "demo_truth"
+
+    def table_contents(self, database: Path | None = None) -> dict[str, str]:
+        """Every table of a file -> number of rows and a hash that ignores their order."""
+        with duckdb.connect(str(database or self.published), read_only=True) as connection:
+            tables = connection.execute(
+                "select schema_name, table_name from duckdb_tables() "
+                "where schema_name not in ('ops', 'meta') order by all"
+            ).fetchall()
+            return {
+                f"{schema}.{table}": str(
+                    connection.execute(
+                        f'select count(*), sum(hash(t::varchar)::hugeint) from "{schema}"."{table}" t'
+                    ).fetchone()
+                )
+                for schema, table in tables
+            }
+
+    def published_sha256(self) -> str:
+        return hashlib.sha256(self.published.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="session")
+def new_installation(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Installation]:
+    def make(name: str) -> Installation:
+        return Installation(tmp_path_factory.mktemp(name))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def demo_run(new_installation) -> Installation:
+    """A demo company with its default dirt, taken through the whole job once."""
+    installation = new_installation("demo")
+    installation.plg(
+        "demo", "generate", "--accounts", "120", "--months", "14", "--seed", "11",
+        "--out", str(installation.landing),
+    )  # fmt: skip
+    installation.plg("run")
+    return installation

@@ -1,0 +1,48 @@
+"""Any part of the landing folder may be missing: the rest works, with a note."""
+
+import pytest
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("poison")]
+
+
+def test_an_empty_landing_folder_gives_empty_tables(new_installation):
+    installation = new_installation("empty")
+    installation.landing.mkdir()
+    done = installation.plg("run")
+    assert "note" in done.stderr
+    for table in (
+        "core.dim_people", "core.dim_accounts", "core.fct_person_days",
+        "identity.bridge_person_ids", "activation.fct_person_milestones",
+        "funnel.fct_stages", "retention.rpt_retention", "revenue.fct_mrr_months",
+        "revenue.rpt_nrr", "pql.fct_scores", "ops.ingest_files",
+    ):  # fmt: skip
+        assert installation.query(f"select count(*) as n from {table}") == [{"n": 0}], table
+
+
+def test_events_alone_are_enough(new_installation):
+    """Plain Segment calls of an unknown product: no billing, no CRM, no registry entry."""
+    installation = new_installation("events_only")
+    folder = installation.landing / "events" / "segment"
+    folder.mkdir(parents=True)
+    lines = []
+    for person in range(12):
+        user = f'"userId": "u{person}", "anonymousId": "a{person}"'
+        stamp = f"2026-03-{person + 1:02d}T09:0{{}}:00.000Z"
+        lines.append(
+            f'{{"messageId": "i{person}", "type": "identify", {user}, '
+            f'"timestamp": "{stamp.format(0)}", "traits": {{"email": "p{person}@acme{person % 3}.io"}}}}'
+        )
+        for number, event in enumerate(("Signed Up", "Song Played", "Song Played"), start=1):
+            lines.append(
+                f'{{"messageId": "t{person}-{number}", "type": "track", {user}, "event": "{event}", '
+                f'"timestamp": "{stamp.format(number)}", "properties": {{"source": "web"}}}}'
+            )
+    (folder / "day.jsonl").write_text("\n".join(lines) + "\n")
+    done = installation.plg("run")
+    assert "billing" in done.stderr
+    assert installation.query("select count(*) as n from core.dim_people") == [{"n": 12}]
+    assert installation.query("select count(*) as n from core.dim_accounts") == [{"n": 3}]
+    assert installation.query(
+        "select event_name, sum(count_events) as n from core.fct_person_days group by 1 order by 1"
+    ) == [{"event_name": "signed_up", "n": 12}, {"event_name": "song_played", "n": 24}]
+    assert installation.query("select count(*) as n from revenue.fct_mrr_months") == [{"n": 0}]
