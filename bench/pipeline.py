@@ -61,9 +61,7 @@ def main() -> None:
     try:
         started = time.monotonic()
         per_day = round(arguments.events / (_MONTHS * _DAYS_A_MONTH))
-        generate(
-            settings.landing_dir, accounts=_ACCOUNTS, months=_MONTHS, events_per_day=per_day
-        )
+        generate(settings.landing_dir, accounts=_ACCOUNTS, months=_MONTHS, events_per_day=per_day)
         generated = time.monotonic() - started
         first = _plg_run(home)
         steps = _step_seconds(settings)

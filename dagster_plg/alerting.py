@@ -1,5 +1,8 @@
 """Who is told when something fails: gates as they fail, runs when they end."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from dagster import DefaultSensorStatus, RunFailureSensorContext, run_failure_sensor
 
 from dagster_plg.resources import Installation
@@ -15,37 +18,45 @@ def _run_url(settings: Settings, run_id: str) -> str:
     return f"http://{settings.ui_host}:{settings.ui_port}/runs/{run_id}"
 
 
-def _deliver(settings: Settings, alert: Alert) -> None:
+@contextmanager
+def _slack(settings: Settings) -> Iterator[str | None]:
+    """The webhook alerts go to: None where Slack is off (they are kept), else one that answers."""
     if not settings.slack_enabled:
-        send_alert(settings, alert, slack_url=None)
-        return
-    with mocks_running(settings) as urls:
-        send_alert(settings, alert, slack_url=urls.slack)
+        yield None
+    elif settings.slack_url != "mock":
+        yield settings.slack_url
+    else:
+        with mocks_running(settings) as urls:
+            yield urls.slack
 
 
 def alert_gate(settings: Settings, report, run_id: str) -> None:
     """Tell of a gate that failed; close the incident once it passes again."""
-    if report.passed:
-        if settings.slack_enabled:
-            with mocks_running(settings) as urls:
-                resolve_alert(settings, f"gate:{report.gate}", slack_url=urls.slack)
-        return
-    _deliver(settings, gate_alert(report, _run_url(settings, run_id)))
+    with _slack(settings) as slack_url:
+        if report.passed:
+            resolve_alert(settings, f"gate:{report.gate}", slack_url)
+        else:
+            send_alert(settings, gate_alert(report, _run_url(settings, run_id)), slack_url)
+
+
+def run_recovered(settings: Settings, job: str) -> None:
+    """Close the incident of a job whose run has succeeded."""
+    with _slack(settings) as slack_url:
+        resolve_alert(settings, f"run:{job}", slack_url)
 
 
 def alert_failed_run(settings: Settings, job: str, run_id: str, errors: list[str]) -> None:
     """Tell that a run failed, with the first error of each failed step."""
-    _deliver(
-        settings,
-        Alert(
+    with _slack(settings) as slack_url:
+        alert = Alert(
             kind="run_failed",
             severity="blocking",
             title=f"Run of {job} failed",
             lines=[*errors[:10], "What to do: open the run, mend the cause, run again."],
             run_url=_run_url(settings, run_id),
             key=f"run:{job}",
-        ),
-    )
+        )
+        send_alert(settings, alert, slack_url)
 
 
 @run_failure_sensor(

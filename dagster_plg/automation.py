@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from pathlib import Path
 
 from dagster import (
     AssetSelection,
@@ -68,7 +69,7 @@ def landing_fingerprint(settings: Settings) -> str:
     digest = hashlib.sha256()
     for folder, _, names in sorted(os.walk(settings.landing_dir)):
         for name in sorted(names):
-            status = os.stat(os.path.join(folder, name))
+            status = Path(folder, name).stat()
             digest.update(f"{folder}/{name}|{status.st_size}|{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -129,7 +130,9 @@ def run(as_json: JsonFlag = False) -> None:
 
     outcome = run_job(Settings())
     if as_json:
-        _print_json({"run_id": outcome.run_id, "success": outcome.success, "errors": outcome.errors})
+        _print_json(
+            {"run_id": outcome.run_id, "success": outcome.success, "errors": outcome.errors}
+        )
     if not outcome.success:
         raise _fail("the run failed: " + " | ".join(outcome.errors or ["see above"]))
 
@@ -239,7 +242,9 @@ def sync(
         list[str] | None,
         typer.Argument(help="Syncs to run (default: all), or: status | retry NAME…"),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, send nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan, send nothing.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Send what changed to the destinations. `plg sync status` shows; `plg sync retry` resends."""
@@ -266,7 +271,9 @@ def sync(
 
 @app.command()
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT on the published copy and live ops tables.")],
+    sql: Annotated[
+        str, typer.Argument(help="One SELECT on the published copy and live ops tables.")
+    ],
     format: Annotated[Format, typer.Option("--format", "-f", help="How to print.")] = Format.table,
 ) -> None:
     """Ask the published copy (read-only)."""
@@ -322,7 +329,7 @@ def doctor(as_json: JsonFlag = False) -> None:
 
     findings = examine(Settings())
     if as_json:
-        _print_json([finding.__dict__ for finding in findings])
+        _print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
             mark = "[green]ok  [/]" if finding.ok else "[red]FIX [/]"

@@ -43,7 +43,11 @@ class PlgTranslator(DagsterDbtTranslator):
         return AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        return "raw" if dbt_resource_props["resource_type"] == "source" else dbt_resource_props["schema"]
+        return (
+            "raw"
+            if dbt_resource_props["resource_type"] == "source"
+            else dbt_resource_props["schema"]
+        )
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
         # the SQL is a click away; the default appends it whole to every description

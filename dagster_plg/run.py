@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from dagster_plg.instance import prepare_instance
-from reverse_etl.mocks.process import mocks_running
+from dagster_plg.mocks import mocks_when_used
 from warehouse.lock import sole_writer
 from warehouse.settings import Settings
 
@@ -23,11 +23,11 @@ def run_job(settings: Settings, job_name: str = "nightly") -> RunOutcome:
     The run is on record in the installation's Dagster instance, so the UI shows it.
     """
     with sole_writer(settings), prepare_instance(settings) as instance:
-        from dagster_plg.alerting import ALERTED_TAG, alert_failed_run
+        from dagster_plg.alerting import ALERTED_TAG, alert_failed_run, run_recovered
         from dagster_plg.definitions import defs
 
         job = defs.resolve_job_def(job_name)
-        with mocks_running(settings):
+        with mocks_when_used(settings):
             result = job.execute_in_process(
                 instance=instance,
                 raise_on_error=False,
@@ -39,7 +39,9 @@ def run_job(settings: Settings, job_name: str = "nightly") -> RunOutcome:
                 for event in result.all_events
                 if event.is_step_failure
             ]
-            if not result.success:
+            if result.success:
+                run_recovered(settings, job_name)
+            else:
                 alert_failed_run(settings, job_name, result.run_id, errors)
         return RunOutcome(result.run_id, result.success, errors)
 

@@ -12,11 +12,11 @@ from dagster import (
     asset,
 )
 
+from dagster_plg.mocks import mocks_when_used
 from dagster_plg.publishing import PUBLISHED_KEY
 from dagster_plg.resources import Installation
 from quality.gates import require_gate
 from reverse_etl.engine import run_sync
-from reverse_etl.mocks.process import mocks_running
 from reverse_etl.specs import SyncSpec, load_specs
 
 
@@ -50,7 +50,7 @@ def _sync(spec: SyncSpec, specs: dict[str, SyncSpec]) -> AssetsDefinition:
         settings = installation.settings
         for gate in ("marts", "syncs"):
             require_gate(settings, gate)
-        with mocks_running(settings):
+        with mocks_when_used(settings):
             report = run_sync(settings, spec.name)
         context.log.info("sync %s: %s", spec.name, report.summary())
         yield MaterializeResult(asset_key=key, metadata=report.as_metadata())

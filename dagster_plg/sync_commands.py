@@ -5,9 +5,9 @@ import json
 from rich.console import Console
 from rich.table import Table
 
+from dagster_plg.mocks import mocks_when_used
 from quality.gates import require_gate
 from reverse_etl.engine import SyncReport, retry_dead_letters, run_sync, sync_status
-from reverse_etl.mocks.process import mocks_running
 from reverse_etl.specs import in_order, load_specs
 from warehouse.settings import Settings
 
@@ -32,7 +32,7 @@ def run_syncs(settings: Settings, names: list[str], dry_run: bool) -> list[SyncR
     chosen = _checked(names)
     for gate in ("marts", "syncs"):
         require_gate(settings, gate)
-    with mocks_running(settings):
+    with mocks_when_used(settings):
         return [run_sync(settings, name, dry_run=dry_run) for name in chosen]
 
 
@@ -41,7 +41,7 @@ def retry_syncs(settings: Settings, names: list[str]) -> list[SyncReport]:
     chosen = _checked(names)
     for gate in ("marts", "syncs"):
         require_gate(settings, gate)
-    with mocks_running(settings):
+    with mocks_when_used(settings):
         return [retry_dead_letters(settings, name) for name in chosen]
 
 

@@ -5,11 +5,18 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
 
-import numpy as np
-
 from demo_company import names
 from demo_company.billing import Books
-from demo_company.clock import MS_DAY, MS_HOUR, MS_MINUTE, add_months, day_of, iso, month_start, stream
+from demo_company.clock import (
+    MS_DAY,
+    MS_HOUR,
+    MS_MINUTE,
+    add_months,
+    day_of,
+    iso,
+    month_start,
+    stream,
+)
 from demo_company.parameters import Parameters
 from demo_company.world import World
 
@@ -131,7 +138,11 @@ def _tickets(world: World, landing: Path) -> None:
             solved = first + int(rng.exponential(20) * MS_HOUR) + 5 * MS_MINUTE
             if opened >= parameters.end_ms - MS_MINUTE:
                 continue
-            deflected = str(rng.choice(["none", "knowledge_base", "chatbot", "community"], p=[0.7, 0.14, 0.1, 0.06]))
+            deflected = str(
+                rng.choice(
+                    ["none", "knowledge_base", "chatbot", "community"], p=[0.7, 0.14, 0.1, 0.06]
+                )
+            )
             rows.append(
                 (
                     opened,

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from demo_company import plans
+from demo_company import names, plans
 from demo_company.clock import MS_DAY, add_months, add_months_s, day_number, day_of, stream
 from demo_company.parameters import Parameters
 from demo_company.world import NEVER, TOO_LATE, Account, World
 
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
-FREEMIUM_CONVERSION, TRIAL_CONVERSION = 0.045, 0.165
+FREEMIUM_CONVERSION, TRIAL_CONVERSION = 0.052, 0.18
 CONTRACT_SHARE = 0.15
 TRIAL_DAYS = 14
 COUNTED = ("active", "past_due")
@@ -73,9 +73,7 @@ class Subscription:
         if self.status not in COUNTED or self.pause:
             return 0
         months = 1 if self.interval == "month" else 12
-        return _half_up(
-            self.unit_amount * self.quantity * (100 - self.percent_off), 100 * months
-        )
+        return _half_up(self.unit_amount * self.quantity * (100 - self.percent_off), 100 * months)
 
 
 def _half_up(numerator: int, denominator: int) -> int:
@@ -134,7 +132,9 @@ class Books:
         text = f"{self.parameters.seed}/{prefix}/{self.counter}"
         return prefix + hashlib.blake2b(text.encode(), digest_size=8).hexdigest()[:14]
 
-    def set_mrr(self, second: int, account: Account, currency: str, source: str, amount: int) -> None:
+    def set_mrr(
+        self, second: int, account: Account, currency: str, source: str, amount: int
+    ) -> None:
         self.ledger.append((second, account.index, currency, source, amount))
 
     def log(
@@ -164,7 +164,8 @@ def subscription_object(sub: Subscription, created: int) -> dict[str, Any]:
                 "id": sub.discount_id,
                 "object": "discount",
                 "coupon": {
-                    "id": f"PCT{sub.percent_off}" + (f"X{sub.discount_months}" if sub.discount_months else ""),
+                    "id": f"PCT{sub.percent_off}"
+                    + (f"X{sub.discount_months}" if sub.discount_months else ""),
                     "object": "coupon",
                     "amount_off": None,
                     "currency": None,
@@ -331,7 +332,9 @@ class Biller:
             self.fail(sub, thing, at + HOUR + 2, failure or "card_declined", at + 3 * DAY)
         return thing
 
-    def charge(self, sub: Subscription, invoice: dict[str, Any], at: int, failure: str | None) -> str:
+    def charge(
+        self, sub: Subscription, invoice: dict[str, Any], at: int, failure: str | None
+    ) -> str:
         thing = {
             "id": self.books.new_id("ch_"),
             "object": "charge",
@@ -368,7 +371,9 @@ class Biller:
         invoice["status_transitions"]["paid_at"] = at
         self.books.log(at, "invoice.paid", invoice, {"status": "open", "paid": False})
 
-    def fail(self, sub: Subscription, invoice: dict[str, Any], at: int, why: str, again: int | None) -> None:
+    def fail(
+        self, sub: Subscription, invoice: dict[str, Any], at: int, why: str, again: int | None
+    ) -> None:
         self.charge(sub, invoice, at, why)
         invoice["attempt_count"] += 1
         invoice["attempted"] = True
@@ -380,14 +385,21 @@ class Biller:
             "amount": sub.period_amount,
             "description": f"{sub.quantity} × Lumen {sub.plan.title()} (per seat)",
             "period": {"start": sub.period_start, "end": sub.period_end},
-            "price": plans.price_object(sub.plan, sub.interval, sub.currency, self.catalogue_created),
+            "price": plans.price_object(
+                sub.plan, sub.interval, sub.currency, self.catalogue_created
+            ),
             "proration": False,
             "quantity": sub.quantity,
         }
 
-    def proration_lines(self, sub: Subscription, before: Subscription, at: int) -> list[dict[str, Any]]:
+    def proration_lines(
+        self, sub: Subscription, before: Subscription, at: int
+    ) -> list[dict[str, Any]]:
         """Credit for the unused time of the old state, charge for the rest of the new one."""
-        left, whole = max(before.period_end - at, 0), max(before.period_end - before.period_start, 1)
+        left, whole = (
+            max(before.period_end - at, 0),
+            max(before.period_end - before.period_start, 1),
+        )
         lines = []
         for state, sign, word in ((before, -1, "Unused time on"), (sub, 1, "Remaining time on")):
             lines.append(
@@ -482,18 +494,65 @@ class Biller:
                 pending += self.proration_lines(sub, before, at)
             elif draw < 0.225 and sub.plan != "business":
                 sub.plan = plans.PAID_PLANS[plans.PAID_PLANS.index(sub.plan) + 1]
-                at = self.snapshot(sub, at, "updated", items={"data": [{"price": {"id": plans.price_id(before.plan, before.interval, before.currency)}}]})
+                at = self.snapshot(
+                    sub,
+                    at,
+                    "updated",
+                    items={
+                        "data": [
+                            {
+                                "price": {
+                                    "id": plans.price_id(
+                                        before.plan, before.interval, before.currency
+                                    )
+                                }
+                            }
+                        ]
+                    },
+                )
                 pending += self.proration_lines(sub, before, at)
             elif draw < 0.233 and sub.plan != "starter":
                 sub.plan = plans.PAID_PLANS[plans.PAID_PLANS.index(sub.plan) - 1]
-                at = self.snapshot(sub, at, "updated", items={"data": [{"price": {"id": plans.price_id(before.plan, before.interval, before.currency)}}]})
+                at = self.snapshot(
+                    sub,
+                    at,
+                    "updated",
+                    items={
+                        "data": [
+                            {
+                                "price": {
+                                    "id": plans.price_id(
+                                        before.plan, before.interval, before.currency
+                                    )
+                                }
+                            }
+                        ]
+                    },
+                )
                 pending += self.proration_lines(sub, before, at)
             elif draw < 0.250 and sub.interval == "month":
                 lines = self.proration_lines(sub, before, at)[:1]
                 sub.interval = "year"
                 sub.period_start, sub.period_end = at, add_months_s(at, 12)
-                at = self.snapshot(sub, at, "updated", items={"data": [{"price": {"id": plans.price_id(before.plan, before.interval, before.currency)}}]})
-                self.invoice(sub, at + 1, "subscription_update", [*pending, *lines, self.period_line(sub)])
+                at = self.snapshot(
+                    sub,
+                    at,
+                    "updated",
+                    items={
+                        "data": [
+                            {
+                                "price": {
+                                    "id": plans.price_id(
+                                        before.plan, before.interval, before.currency
+                                    )
+                                }
+                            }
+                        ]
+                    },
+                )
+                self.invoice(
+                    sub, at + 1, "subscription_update", [*pending, *lines, self.period_line(sub)]
+                )
                 pending, anchor, step = [], sub.period_start, 0
                 continue
             elif draw < 0.254:
@@ -502,7 +561,12 @@ class Biller:
                     sub.pause = {"behavior": "void", "resumes_at": resumes}
                     self.snapshot(sub, at, "updated", pause_collection=None)
                     sub.pause = None
-                    resumed = self.snapshot(sub, resumes, "updated", pause_collection={"behavior": "void", "resumes_at": resumes})
+                    resumed = self.snapshot(
+                        sub,
+                        resumes,
+                        "updated",
+                        pause_collection={"behavior": "void", "resumes_at": resumes},
+                    )
                     while add_months_s(anchor, step + 1) <= resumed:
                         step += 1
                     if sub.period_end <= resumed:
@@ -544,7 +608,9 @@ class Biller:
             k += 1
         return add_months_s(anchor, k * length), add_months_s(anchor, (k + 1) * length)
 
-    def renew(self, sub: Subscription, at: int, pending: list[dict[str, Any]], calm: float) -> int | None:
+    def renew(
+        self, sub: Subscription, at: int, pending: list[dict[str, Any]], calm: float
+    ) -> int | None:
         """The renewal invoice; a failing card is retried and recovers, or the service ends."""
         rng = self.rng
         lines = [*pending, self.period_line(sub)]
@@ -582,18 +648,29 @@ def account_scores(world: World) -> np.ndarray:
     for user in world.users:
         if user.account >= 0 and user.kind not in (NEVER, TOO_LATE):
             base = max(scores[user.account], 0.0)
-            scores[user.account] = base + (1.5 if user.is_founder else 0.6) + 0.4 * np.log1p(user.intensity)
+            scores[user.account] = (
+                base + (1.5 if user.is_founder else 0.6) + 0.4 * np.log1p(user.intensity)
+            )
     return scores
 
 
 def choose_payers(world: World, rng: np.random.Generator) -> set[int]:
     """The accounts that will pay: a fixed share by entry model, the most activated first."""
-    scores = account_scores(world) + rng.normal(0, 1.2, len(world.accounts))
+    scores = account_scores(world) + rng.normal(0, 1.0, len(world.accounts))
+    # who has been here longer had more time to decide
+    signed_up = np.array([account.signed_up for account in world.accounts])
+    history = world.parameters.end_ms - world.parameters.start_ms
+    scores += 3.0 * (world.parameters.end_ms - signed_up) / history
     chosen: set[int] = set()
-    for model, rate, days in (("freemium", FREEMIUM_CONVERSION, 35), ("trial", TRIAL_CONVERSION, TRIAL_DAYS + 2)):
+    for model, rate, days in (
+        ("freemium", FREEMIUM_CONVERSION, 35),
+        ("trial", TRIAL_CONVERSION, TRIAL_DAYS + 2),
+    ):
         pool = [a.index for a in world.accounts if a.entry_model == model]
         quota = round(rate * len(pool))
-        ripe = [i for i in pool if world.accounts[i].signed_up < world.parameters.end_ms - days * MS_DAY]
+        ripe = [
+            i for i in pool if world.accounts[i].signed_up < world.parameters.end_ms - days * MS_DAY
+        ]
         chosen |= set(sorted(ripe, key=lambda i: -scores[i])[:quota])
     return chosen
 
@@ -633,7 +710,9 @@ def _account_life(biller: Biller, account: Account, pays: bool, is_enterprise: b
     signed_up = account.signed_up // 1000
     until = books.end + 10 * 365 * DAY
     if is_enterprise:
-        first_day = day_number(day_of((signed_up + int(rng.uniform(40, 120)) * DAY) // DAY).replace(day=1))
+        first_day = day_number(
+            day_of((signed_up + int(rng.uniform(40, 120)) * DAY) // DAY).replace(day=1)
+        )
         first_day = max(first_day + int(rng.integers(0, 28)), signed_up // DAY + 20)
         if first_day * DAY < books.end:
             _contracts(biller, account, first_day)
@@ -679,9 +758,15 @@ def _account_life(biller: Biller, account: Account, pays: bool, is_enterprise: b
         sub = biller.subscribe(account, customer, back, sub.plan, "month", max(1, sub.quantity - 1))
 
 
-def _checkout(biller: Biller, account: Account, customer: str, at: int, sub: Subscription | None) -> None:
+def _checkout(
+    biller: Biller, account: Account, customer: str, at: int, sub: Subscription | None
+) -> None:
     books = biller.books
-    for before, event in ((40, "pricing_page_viewed"), (30, "plans_compared"), (10, "checkout_started")):
+    for before, event in (
+        (40, "pricing_page_viewed"),
+        (30, "plans_compared"),
+        (10, "checkout_started"),
+    ):
         books.product_events.append((at - before * MINUTE, account.index, event, ""))
     session = {
         "id": books.new_id("cs_live_"),
@@ -705,7 +790,9 @@ def _contracts(biller: Biller, account: Account, first_day: int) -> None:
     """An enterprise contract and its renewals; each covers a year less a day."""
     rng, books = biller.rng, biller.books
     seats = int(np.clip(account.employees * rng.uniform(0.02, 0.06), 12, 60))
-    value = int(seats * 12 * rng.uniform(30, 48) // 50 * 50) * 100 + int(rng.choice([0, 0, 50]) * 100)
+    value = int(seats * 12 * rng.uniform(30, 48) // 50 * 50) * 100 + int(
+        rng.choice([0, 0, 50]) * 100
+    )
     start, frequency = first_day, str(rng.choice(["annual", "annual", "quarterly"]))
     while True:
         end = day_number(add_months(day_of(start), 12)) - 1
@@ -715,7 +802,7 @@ def _contracts(biller: Biller, account: Account, first_day: int) -> None:
         books.contracts.append(
             Contract(
                 f"con_{len(books.contracts):05d}", account, start, end, value, account.currency,
-                seats, frequency, signed, f"owner{int(rng.integers(1, 5))}",
+                seats, frequency, signed, names.owner_email(int(rng.integers(len(names.OWNERS)))),
             )
         )  # fmt: skip
         source = books.contracts[-1].contract_id

@@ -4,16 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from demo_company import names
 from demo_company.billing import Books
-from demo_company.clock import MS_DAY, MS_HOUR, day_of, stream
+from demo_company.clock import MS_DAY, MS_HOUR, day_of, iso, stream
 from demo_company.world import NEVER, Account, User, World
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-OWNERS = ("Dana Reyes", "Eli Novak", "Mia Okafor", "Jon Lindgren", "Sara Costa")
 STAGES = ("Prospecting", "Qualification", "Proposal", "Negotiation")
 
 
@@ -30,14 +27,7 @@ def salesforce_id(prefix: str, number: int) -> str:
     return core + check
 
 
-def owner_email(number: int) -> str:
-    first, last = OWNERS[number].lower().split()
-    return f"{first}.{last}@lumen.example"
-
-
 def _stamp(ms: float) -> str:
-    from demo_company.clock import iso
-
     return iso(int(ms))[:-1] + "+0000"
 
 
@@ -74,8 +64,16 @@ class Crm:
         rng = self.rng
         before = self.start - 60 * MS_DAY
         owners = [
-            self.add("owners", "005", before, before, Name=name, Email=owner_email(i), IsActive=True)
-            for i, name in enumerate(OWNERS)
+            self.add(
+                "owners",
+                "005",
+                before,
+                before,
+                Name=name,
+                Email=names.owner_email(i),
+                IsActive=True,
+            )
+            for i, name in enumerate(names.OWNERS)
         ]
         deals = {c.account.index: c for c in reversed(self.books.contracts)}
         parent: str | None = None
@@ -88,7 +86,11 @@ class Crm:
                 continue
             owner = owners[int(rng.integers(len(owners)))]
             created = account.signed_up + rng.uniform(-20, 40) * MS_DAY
-            website = (account.domain, f"https://www.{account.domain}/", f"http://{account.domain.upper()}")
+            website = (
+                account.domain,
+                f"https://www.{account.domain}/",
+                f"http://{account.domain.upper()}",
+            )
             account_id = self.add(
                 "accounts", "001", created, created + rng.uniform(0, 90) * MS_DAY,
                 Name=account.name, OwnerId=owner, Website=website[int(rng.integers(3))],
@@ -117,7 +119,15 @@ class Crm:
             at = max(created, user.signed_up) + self.rng.uniform(0, 10) * MS_DAY
             if at < self.end - MS_DAY:
                 ids.append(
-                    self.add("contacts", "003", at, at, AccountId=account_id, OwnerId=owner, **self._person(user))
+                    self.add(
+                        "contacts",
+                        "003",
+                        at,
+                        at,
+                        AccountId=account_id,
+                        OwnerId=owner,
+                        **self._person(user),
+                    )
                 )
                 if self.rng.random() < 0.15:
                     self._campaign_member(at + 2 * MS_DAY, ContactId=ids[-1], LeadId=None)
@@ -136,7 +146,9 @@ class Crm:
         self.add("campaign_members", "00v", at, at, CampaignId=salesforce_id("701", int(self.rng.integers(1, 5))),
                  Status="Responded", HasResponded=True, FirstRespondedDate=_stamp(at)[:10], **who)  # fmt: skip
 
-    def _opportunities(self, account: Account, account_id: str, owner: str, contacts: list[str]) -> None:
+    def _opportunities(
+        self, account: Account, account_id: str, owner: str, contacts: list[str]
+    ) -> None:
         rng, day = self.rng, 86_400_000
         contracts = [c for c in self.books.contracts if c.account is account]
         for nth, contract in enumerate(contracts):
@@ -169,7 +181,9 @@ class Crm:
         )  # fmt: skip
         self._tasks(opened, min(closes, self.end), opportunity, contacts, owner)
 
-    def _tasks(self, first: float, last: float, about: str, contacts: list[str], owner: str) -> None:
+    def _tasks(
+        self, first: float, last: float, about: str, contacts: list[str], owner: str
+    ) -> None:
         for _ in range(int(self.rng.integers(1, 5))):
             at = self.rng.uniform(first, max(last, first + 1))
             if at < self.end - MS_DAY:
@@ -205,9 +219,7 @@ class Crm:
             path = landing / "crm" / name / f"{day}.jsonl"
             path.parent.mkdir(parents=True, exist_ok=True)
             text = "".join(
-                json.dumps(record, separators=(",", ":"), ensure_ascii=False) + "\n" for record in records
+                json.dumps(record, separators=(",", ":"), ensure_ascii=False) + "\n"
+                for record in records
             )
             path.write_text(text, encoding="utf-8")
-
-
-__all__ = ["OWNERS", "Crm", "np", "owner_email", "salesforce_id"]

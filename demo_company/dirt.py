@@ -117,7 +117,9 @@ class Dirt:
         more["event_sent"][old] = EVENT_CODE["create_report"]
         self.counts["renamed_event"] += int(mask.sum())
 
-    def _repeated(self, rows: Rows, more: Columns, rng: np.random.Generator) -> tuple[Rows, Columns]:
+    def _repeated(
+        self, rows: Rows, more: Columns, rng: np.random.Generator
+    ) -> tuple[Rows, Columns]:
         """The same line again: later in the same file, or in the file of one of the next days."""
         n = len(rows)
         again = np.nonzero(self._some(rng, n, self.rate))[0]
@@ -158,7 +160,8 @@ class Dirt:
             field = ("userId", "anonymousId")[k // len(DIRTY_IDS) % 2]
             add(
                 lambda m, t, bad=bad, field=field: _line(
-                    f'"messageId":"{m}","type":"track","event":"query_run","{field}":"{bad}",{_timed(t)}', t
+                    f'"messageId":"{m}","type":"track","event":"query_run","{field}":"{bad}",{_timed(t)}',
+                    t,
                 ),
                 True,
             )

@@ -1,36 +1,223 @@
 """Word lists. Enough variety to look alive; no real companies or people are meant."""
 
-FIRST = (
-    "Anna Ben Carla David Elena Felix Grace Hugo Ines Jonas Kim Laura Marco Nina Oscar Paula "
-    "Quentin Rosa Samuel Tara Uwe Vera Walter Xenia Yusuf Zoe Amir Bianca Chen Daria Emil Fatima "
-    "Georg Hana Ivan Julia Kofi Leila Mateo Noor Omar Priya Raj Sofia Tom Uma Victor Wei Yara Zane "
-    "Zoë Renée José Jürgen Søren"
-).split()
-LAST = (
-    "Adler Baker Costa Dietz Evans Fischer Garcia Huber Ivanov Jensen Keller Lopez Meyer Novak "
-    "Olsen Patel Quinn Rossi Schmidt Tanaka Ueda Vogel Weber Xu Young Zimmer Abbott Bauer Castro "
-    "Duarte Ericsson Flores Gupta Hansen Ito Jansen Khan Lindgren Moreau Nguyen Okafor Petrov Reyes "
-    "Silva Torres Urban Varga Wagner Yilmaz Zhang Müller Núñez"
-).split()
-TITLES = (
-    "Data Analyst;Head of Growth;Product Manager;VP Marketing;Software Engineer;Founder;"
-    "Operations Manager;BI Lead;Chief Technology Officer;Marketing Analyst;RevOps Manager;"
-    "Data Engineer;Customer Success Manager;Finance Manager;Student"
-).split(";")
-COMPANY_HEAD = (
-    "Amber Birch Cedar Delta Ember Falcon Granite Harbor Indigo Juniper Kestrel Lumos Maple North "
-    "Onyx Pioneer Quartz River Summit Timber Umbra Vertex Willow Xeno Yonder Zephyr Alpine Bright "
-    "Copper Drift Echo Fjord Golden Hazel Iron Jade Kindle Lunar Meadow Nimbus Orbit Prism Raven "
-    "Sable Terra Unity Violet Wander Axiom Blue"
-).split()
-COMPANY_TAIL = (
-    "Analytics Bank Cloud Dynamics Energy Foods Group Health Insights Jobs Labs Logistics Media "
-    "Networks Optics Partners Retail Robotics Software Studio Systems Travel Ventures Works"
-).split()
-INDUSTRIES = (
-    "Software;Financial Services;Healthcare;Retail;Manufacturing;Media;Education;Logistics;"
-    "Professional Services;Travel"
-).split(";")
+FIRST = [
+    "Anna",
+    "Ben",
+    "Carla",
+    "David",
+    "Elena",
+    "Felix",
+    "Grace",
+    "Hugo",
+    "Ines",
+    "Jonas",
+    "Kim",
+    "Laura",
+    "Marco",
+    "Nina",
+    "Oscar",
+    "Paula",
+    "Quentin",
+    "Rosa",
+    "Samuel",
+    "Tara",
+    "Uwe",
+    "Vera",
+    "Walter",
+    "Xenia",
+    "Yusuf",
+    "Zoe",
+    "Amir",
+    "Bianca",
+    "Chen",
+    "Daria",
+    "Emil",
+    "Fatima",
+    "Georg",
+    "Hana",
+    "Ivan",
+    "Julia",
+    "Kofi",
+    "Leila",
+    "Mateo",
+    "Noor",
+    "Omar",
+    "Priya",
+    "Raj",
+    "Sofia",
+    "Tom",
+    "Uma",
+    "Victor",
+    "Wei",
+    "Yara",
+    "Zane",
+    "Zoë",
+    "Renée",
+    "José",
+    "Jürgen",
+    "Søren",
+]
+LAST = [
+    "Adler",
+    "Baker",
+    "Costa",
+    "Dietz",
+    "Evans",
+    "Fischer",
+    "Garcia",
+    "Huber",
+    "Ivanov",
+    "Jensen",
+    "Keller",
+    "Lopez",
+    "Meyer",
+    "Novak",
+    "Olsen",
+    "Patel",
+    "Quinn",
+    "Rossi",
+    "Schmidt",
+    "Tanaka",
+    "Ueda",
+    "Vogel",
+    "Weber",
+    "Xu",
+    "Young",
+    "Zimmer",
+    "Abbott",
+    "Bauer",
+    "Castro",
+    "Duarte",
+    "Ericsson",
+    "Flores",
+    "Gupta",
+    "Hansen",
+    "Ito",
+    "Jansen",
+    "Khan",
+    "Lindgren",
+    "Moreau",
+    "Nguyen",
+    "Okafor",
+    "Petrov",
+    "Reyes",
+    "Silva",
+    "Torres",
+    "Urban",
+    "Varga",
+    "Wagner",
+    "Yilmaz",
+    "Zhang",
+    "Müller",
+    "Núñez",
+]
+TITLES = [
+    "Data Analyst",
+    "Head of Growth",
+    "Product Manager",
+    "VP Marketing",
+    "Software Engineer",
+    "Founder",
+    "Operations Manager",
+    "BI Lead",
+    "Chief Technology Officer",
+    "Marketing Analyst",
+    "RevOps Manager",
+    "Data Engineer",
+    "Customer Success Manager",
+    "Finance Manager",
+    "Student",
+]
+COMPANY_HEAD = [
+    "Amber",
+    "Birch",
+    "Cedar",
+    "Delta",
+    "Ember",
+    "Falcon",
+    "Granite",
+    "Harbor",
+    "Indigo",
+    "Juniper",
+    "Kestrel",
+    "Lumos",
+    "Maple",
+    "North",
+    "Onyx",
+    "Pioneer",
+    "Quartz",
+    "River",
+    "Summit",
+    "Timber",
+    "Umbra",
+    "Vertex",
+    "Willow",
+    "Xeno",
+    "Yonder",
+    "Zephyr",
+    "Alpine",
+    "Bright",
+    "Copper",
+    "Drift",
+    "Echo",
+    "Fjord",
+    "Golden",
+    "Hazel",
+    "Iron",
+    "Jade",
+    "Kindle",
+    "Lunar",
+    "Meadow",
+    "Nimbus",
+    "Orbit",
+    "Prism",
+    "Raven",
+    "Sable",
+    "Terra",
+    "Unity",
+    "Violet",
+    "Wander",
+    "Axiom",
+    "Blue",
+]
+COMPANY_TAIL = [
+    "Analytics",
+    "Bank",
+    "Cloud",
+    "Dynamics",
+    "Energy",
+    "Foods",
+    "Group",
+    "Health",
+    "Insights",
+    "Jobs",
+    "Labs",
+    "Logistics",
+    "Media",
+    "Networks",
+    "Optics",
+    "Partners",
+    "Retail",
+    "Robotics",
+    "Software",
+    "Studio",
+    "Systems",
+    "Travel",
+    "Ventures",
+    "Works",
+]
+INDUSTRIES = [
+    "Software",
+    "Financial Services",
+    "Healthcare",
+    "Retail",
+    "Manufacturing",
+    "Media",
+    "Education",
+    "Logistics",
+    "Professional Services",
+    "Travel",
+]
 FREE_MAIL = ("gmail.com", "outlook.com", "yahoo.com", "icloud.com", "gmx.de", "proton.me")
 TECH = ("snowflake", "bigquery", "segment", "salesforce", "hubspot", "dbt", "tableau", "looker")
 HIRING = ("data engineer", "head of growth", "analytics engineer", "product manager")
@@ -68,3 +255,10 @@ CHANNELS = {
 }
 CHANNEL_NAMES = tuple(CHANNELS)
 SITE = "https://www.lumen.example"
+OWNERS = ("Dana Reyes", "Eli Novak", "Mia Okafor", "Jon Lindgren", "Sara Costa")
+
+
+def owner_email(number: int) -> str:
+    """Work address of a salesperson of Lumen."""
+    first, last = OWNERS[number].lower().split()
+    return f"{first}.{last}@lumen.example"

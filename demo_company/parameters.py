@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +51,31 @@ class Parameters:
 
 @dataclass(frozen=True)
 class DemoReport:
-    """What was written. `summary` is the content of ``summary.json``."""
+    """What was written. `facts` is the content of ``summary.json``."""
 
     landing: Path
     truth: Path
+    as_of: datetime
     files: int
     bytes_written: int
     seconds: float
-    summary: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def summary(self) -> list[str]:
+        """A few lines for people."""
+        people, events = self.facts["people"], self.facts["events"]
+        revenue, conversion = self.facts["revenue"], self.facts["conversion"]
+        nrr = revenue["nrr_12_months"]
+        return [
+            f"{self.files} files, {self.bytes_written / 1e6:.0f} MB in {self.landing}"
+            f" ({self.seconds:.1f} s); as of {self.as_of:%Y-%m-%d %H:%M} UTC",
+            f"{events['lines']:,} event lines: {events['accepted']:,} good,"
+            f" {events['duplicates']:,} repeated, {events['quarantined']:,} to be refused",
+            f"{people['visitors']:,} visitors, {people['signed_up']:,} signed up,"
+            f" {people['activation_rate_7d']:.1%} activated within 7 days",
+            f"paid: {conversion['freemium']['rate']:.1%} of freemium and"
+            f" {conversion['trial']['rate']:.1%} of trial accounts;"
+            f" MRR {revenue['closing_mrr']:,.2f} USD from {revenue['paying_accounts']} accounts,"
+            f" NRR {'n/a' if nrr is None else f'{nrr:.0%}'}",
+            f"truth in {self.truth}",
+        ]

@@ -126,9 +126,7 @@ class StateTimeline:
 
 
 def _coded(codes: np.ndarray, texts: pa.Array) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(
-        pa.array(codes.astype(np.int32), mask=codes < 0), texts
-    )
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32), mask=codes < 0), texts)
 
 
 class EventFiles:
@@ -149,7 +147,9 @@ class EventFiles:
         self.extras = pa.array(texts.extras or [""])
         self.groups = pa.array([a.account_id for a in world.accounts])
         self.states = pa.array(timeline.texts)
-        self.fill = np.array([min(1.0, 0.12 + 0.3 * np.exp(a.quality * 0.7)) for a in world.accounts] + [0.1])
+        self.fill = np.array(
+            [min(1.0, 0.12 + 0.3 * np.exp(a.quality * 0.7)) for a in world.accounts] + [0.1]
+        )
         self.truth_path = truth / "events.parquet"
         self.truth_writer: pq.ParquetWriter | None = None
         self.pool = ThreadPoolExecutor(2)
@@ -196,7 +196,11 @@ class EventFiles:
         self.connection.unregister("month_rows")
         days = result["file_date"].to_numpy()
         self._write_truth(rows, more)
-        lines = pa.concat_arrays(result["line"].chunks) if result["line"].num_chunks != 1 else result["line"].chunk(0)
+        lines = (
+            pa.concat_arrays(result["line"].chunks)
+            if result["line"].num_chunks != 1
+            else result["line"].chunk(0)
+        )
         for path, data in self._slices(days, lines):
             self.files += 1
             self.bytes += len(data)

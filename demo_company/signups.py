@@ -60,8 +60,17 @@ def first_steps(
         at, who = user.signed_up, {"user": user.index, "anon": device, "account": user.account}
         is_new_login = user.link != "same_user_id"
 
-        def track(moment: int, event: str, extra: str = "", who: dict[str, int] = who, user: User = user) -> None:
-            rows.add(moment, TRACK, user.person, event=EVENT_CODE[event], extra=texts.add_extra(extra), **who)
+        def track(
+            moment: int, event: str, extra: str = "", who: dict[str, int] = who, user: User = user
+        ) -> None:
+            rows.add(
+                moment,
+                TRACK,
+                user.person,
+                event=EVENT_CODE[event],
+                extra=texts.add_extra(extra),
+                **who,
+            )
 
         if is_new_login:
             previous = texts.add_extra(texts.anonymous_ids[device])
@@ -75,11 +84,25 @@ def first_steps(
                 "createdAt": iso(at),
                 "email_verified": False,
             }
-            rows.add(at - 600, IDENTIFY, user.person, extra=texts.add_extra(_json(traits)), user=user.index, anon=device)
+            rows.add(
+                at - 600,
+                IDENTIFY,
+                user.person,
+                extra=texts.add_extra(_json(traits)),
+                user=user.index,
+                anon=device,
+            )
             if user.email_verified:
                 later = at + int(rng.integers(60, 2400) * 1000)
                 traits["email_verified"] = True
-                rows.add(later, IDENTIFY, user.person, extra=texts.add_extra(_json(traits)), user=user.index, anon=device)
+                rows.add(
+                    later,
+                    IDENTIFY,
+                    user.person,
+                    extra=texts.add_extra(_json(traits)),
+                    user=user.index,
+                    anon=device,
+                )
             if user.link == "alias":
                 old = texts.add_extra(world.users[user.same_as].user_id)
                 rows.add(at + 5 * MS_MINUTE, ALIAS, user.person, user=user.index, previous=old)
@@ -88,26 +111,47 @@ def first_steps(
             track(at, "signed_up", extra)
             for k, (key, variants) in enumerate(EXPERIMENTS.items()):
                 variant = variants[int(rng.integers(2))]
-                track(at + 2000 + k * 500, "experiment_viewed", f',"experiment_key":"{key}","variant":"{variant}"')
+                track(
+                    at + 2000 + k * 500,
+                    "experiment_viewed",
+                    f',"experiment_key":"{key}","variant":"{variant}"',
+                )
         if user.account >= 0:
             account = world.accounts[user.account]
             group = {"name": account.name, "plan": _entry_plan(world, user)}
             if account.domain:
-                group |= {"domain": account.domain, "website": f"https://{account.domain}", "industry": account.industry, "employees": account.employees}
+                group |= {
+                    "domain": account.domain,
+                    "website": f"https://{account.domain}",
+                    "industry": account.industry,
+                    "employees": account.employees,
+                }
             rows.add(at + 800, GROUP, user.person, extra=texts.add_extra(_json(group)), **who)
         if user.invite_id:
             track(at + 1200, "invite_accepted", f',"invite_id":"{user.invite_id}"')
         if user.is_founder and rng.random() < 0.9:
-            track(at + int(rng.integers(20, 240) * 1000), "workspace_created", ',"template":"blank"')
+            track(
+                at + int(rng.integers(20, 240) * 1000), "workspace_created", ',"template":"blank"'
+            )
         if rng.random() < 0.55:
             track(at + int(rng.integers(60, 1200) * 1000), "profile_completed")
         if rng.random() < 0.4:
-            track(at + int(rng.integers(90, 1500) * 1000), "sample_data_loaded", ',"dataset":"retail"')
+            track(
+                at + int(rng.integers(90, 1500) * 1000), "sample_data_loaded", ',"dataset":"retail"'
+            )
         if connected[user.index]:
-            connector = ("postgres", "snowflake", "csv", "stripe", "google_sheets")[int(rng.integers(5))]
-            track(int(connected[user.index]), "data_source_connected", f',"connector":"{connector}"')
+            connector = ("postgres", "snowflake", "csv", "stripe", "google_sheets")[
+                int(rng.integers(5))
+            ]
+            track(
+                int(connected[user.index]), "data_source_connected", f',"connector":"{connector}"'
+            )
         if viewed[user.index]:
-            track(int(viewed[user.index]), "dashboard_viewed", f',"dashboard_id":"dash_{user.index}_0"')
+            track(
+                int(viewed[user.index]),
+                "dashboard_viewed",
+                f',"dashboard_id":"dash_{user.index}_0"',
+            )
     _invitations(world, texts, rows)
 
 
@@ -118,7 +162,11 @@ def _entry_plan(world: World, user: User) -> str:
 
 
 def _invitations(world: World, texts: Texts, rows: RowList) -> None:
-    sent = [(u.inviter, u.invited_at, u.invite_id or "", u.email, u.account) for u in world.users if u.invite_id]
+    sent = [
+        (u.inviter, u.invited_at, u.invite_id or "", u.email, u.account)
+        for u in world.users
+        if u.invite_id
+    ]
     sent += [(i, t, v, e, world.users[i].account) for i, t, v, e in world.unaccepted_invites]
     for inviter, moment, invite, email, account in sent:
         user = world.users[inviter]
@@ -155,4 +203,3 @@ def commercial_steps(world: World, texts: Texts, rows: RowList, books: Books) ->
         if draws[2] < 0.4:
             track(account.index, moment + 4 * MS_MINUTE, "checkout_started", ',"plan":"team"')
             track(account.index, moment + MS_HOUR, "checkout_abandoned", ',"plan":"team"')
-

@@ -1,12 +1,12 @@
 """Stripe on disk: webhook envelopes by day, and the list API's objects as pulled at as_of."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
 from demo_company.billing import API_VERSION, Books, StripeEvent
-from demo_company.clock import day_of
+from demo_company.clock import day_of, stream
 
 LIST_FOLDERS = {
     "customer": "customers",
@@ -41,19 +41,44 @@ def envelope(event: StripeEvent) -> dict[str, Any]:
     }
 
 
-def write_stripe(books: Books, lines: dict[int, list[str]], landing: Path) -> int:
-    """`lines`: envelope lines by file day. Returns how many files were written."""
+def write_stripe(books: Books, landing: Path) -> Counter[str]:
+    """Writes the event log (a file a month, with its dirt) and the list objects as of the end.
+
+    Returns the dirt planted: repeated envelopes, in the same file or the next month's, and
+    lines out of order.
+    """
+    rng = stream(books.parameters.seed, "stripe_dirt")
+    rate = books.parameters.dirt_rate
+    counts: Counter[str] = Counter()
+    placed: list[tuple[str, float, int, str]] = []  # month, position, tie, line
+    months = sorted({f"{day_of(event.created // 86_400):%Y-%m}" for event in books.events})
+    for position, event in enumerate(books.events):
+        month = f"{day_of(event.created // 86_400):%Y-%m}"
+        line = dumps(envelope(event)) + "\n"
+        draws = rng.random(4)
+        forced = rate > 0 and position == len(books.events) // 2
+        shift = 0.0
+        if draws[0] < 4 * rate or forced:
+            shift = float(rng.integers(-12, 13)) + 0.5
+            counts["stripe_out_of_order"] += 1
+        placed.append((month, position + shift, position, line))
+        if draws[1] < 2 * rate or forced:
+            later = months[min(months.index(month) + int(draws[2] < 0.4), len(months) - 1)]
+            placed.append(
+                (later, position + 20 * float(draws[3]), len(books.events) + position, line)
+            )
+            counts["stripe_duplicates"] += 1
     by_month: dict[str, list[str]] = defaultdict(list)
-    for day in sorted(lines):
-        by_month[f"{day_of(day):%Y-%m}"] += lines[day]
+    for month, _, _, line in sorted(placed):
+        by_month[month].append(line)
     folder = landing / "stripe" / "events"
     folder.mkdir(parents=True, exist_ok=True)
-    for month, month_lines in by_month.items():
-        (folder / f"{month}.jsonl").write_text("".join(month_lines), encoding="utf-8")
+    for month, lines in by_month.items():
+        (folder / f"{month}.jsonl").write_text("".join(lines), encoding="utf-8")
     pulled = day_of(books.end // 86_400 - 1)
     for kind, name in LIST_FOLDERS.items():
         things = books.objects.get(kind, {})
         path = landing / "stripe" / name / f"{pulled}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(dumps(thing) + "\n" for thing in things.values()), encoding="utf-8")
-    return len(by_month) + len(LIST_FOLDERS)
+    return counts

@@ -39,7 +39,9 @@ def mrr_movements(
     ledger: list[tuple[int, int, str, str, int]], fx: FxTable, end_day: int
 ) -> dict[int, list[tuple[int, str, int, int]]]:
     """By account: (day, type, signed USD cents, closing USD cents after it)."""
-    changes: dict[int, dict[int, list[tuple[str, str, int]]]] = defaultdict(lambda: defaultdict(list))
+    changes: dict[int, dict[int, list[tuple[str, str, int]]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for second, account, currency, source, amount in sorted(ledger, key=lambda row: row[0]):
         changes[account][second // 86_400].append((source, currency, amount))
     result: dict[int, list[tuple[int, str, int, int]]] = {}
@@ -152,7 +154,9 @@ class MilestoneLog:
 
     def first(self, event: str, person: int, since: int, days: int) -> int | None:
         """The first such event in [since, since + days)."""
-        inside = [t for t in self.moments[event].get(person, []) if since <= t < since + days * MS_DAY]
+        inside = [
+            t for t in self.moments[event].get(person, []) if since <= t < since + days * MS_DAY
+        ]
         return min(inside) if inside else None
 
     def milestones(self, person: int) -> dict[str, int | None]:

@@ -194,13 +194,18 @@ class Usage:
         day = days[nth_day]
         count = 1 + rng.poisson(self.rhythm.volume[who] * MEAN_EVENTS_PER_ACTIVE_DAY * self.scale)
         hour = np.clip(rng.normal(13.5, 3.0, len(who)) - self.rhythm.utc_offset[who], 0.3, 21.5)
-        start = day * MS_DAY + (hour * MS_HOUR).astype(np.int64) + rng.integers(0, MS_MINUTE, len(who))
+        start = (
+            day * MS_DAY + (hour * MS_HOUR).astype(np.int64) + rng.integers(0, MS_MINUTE, len(who))
+        )
         span = np.minimum(
-            count * rng.integers(25_000, 70_000, len(who)), day * MS_DAY + MS_DAY - MS_MINUTE - start
+            count * rng.integers(25_000, 70_000, len(who)),
+            day * MS_DAY + MS_DAY - MS_MINUTE - start,
         )
         device = self.pick_devices(rng, who, start)
         keep = device >= 0
-        who, day, count, start, span, device = (x[keep] for x in (who, day, count, start, span, device))
+        who, day, count, start, span, device = (
+            x[keep] for x in (who, day, count, start, span, device)
+        )
         mix = np.where(day >= self.first_paid[who], 2, 1)
         mix = np.where(self.rhythm.is_exploring[who], 0, mix)
         mix = np.where(self.rhythm.sees_no_dashboard[who], 3, mix)
@@ -210,7 +215,11 @@ class Usage:
         for k, cumulative in enumerate(self.mixes):
             mine = mix[row] == k
             event[mine] = np.searchsorted(cumulative, draw[mine], side="right")
-        t = start[row] + 1_500 + (rng.random(len(row)) * np.maximum(span[row] - 3_000, 1)).astype(np.int64)
+        t = (
+            start[row]
+            + 1_500
+            + (rng.random(len(row)) * np.maximum(span[row] - 3_000, 1)).astype(np.int64)
+        )
         parts = [
             Rows.of(len(row), t=t, kind=TRACK, event=event, user=who[row], anon=device[row],
                     account=self.account[who[row]], person=self.person[who[row]]),
@@ -220,7 +229,9 @@ class Usage:
         ]  # fmt: skip
         return Rows.concat(parts)
 
-    def pick_devices(self, rng: np.random.Generator, who: np.ndarray, start: np.ndarray) -> np.ndarray:
+    def pick_devices(
+        self, rng: np.random.Generator, who: np.ndarray, start: np.ndarray
+    ) -> np.ndarray:
         """The first device two days in three, where it is (still) the user's; else another."""
         choice = self.device[who]
         usable = (choice >= 0) & (self.usable_from[choice] <= start[:, None])
@@ -230,7 +241,9 @@ class Usage:
         rows = np.arange(len(who))
         return np.where(usable[rows, best], choice[rows, best], -1)
 
-    def logins(self, rng: np.random.Generator, who: np.ndarray, start: np.ndarray, device: np.ndarray) -> Rows:
+    def logins(
+        self, rng: np.random.Generator, who: np.ndarray, start: np.ndarray, device: np.ndarray
+    ) -> Rows:
         """Signing in: always on a new device (with identify), else every third day."""
         order = np.lexsort((start, device))
         first = np.ones(len(order), bool)
@@ -240,9 +253,16 @@ class Usage:
         is_new &= ~self.seen_devices[device]
         self.seen_devices[device[is_new]] = True
         signs_in = is_new | (rng.random(len(who)) < 0.33)
-        fields = {"account": self.account[who], "person": self.person[who], "user": who, "anon": device}
+        fields = {
+            "account": self.account[who],
+            "person": self.person[who],
+            "user": who,
+            "anon": device,
+        }
         identify = Rows.of(len(who), t=start, kind=IDENTIFY, **fields).take(is_new)
-        login = Rows.of(len(who), t=start + 700, kind=TRACK, event=EVENT_CODE["logged_in"], **fields)
+        login = Rows.of(
+            len(who), t=start + 700, kind=TRACK, event=EVENT_CODE["logged_in"], **fields
+        )
         # on a new device the sign-in page comes first, and knows nobody yet
         page = Rows.of(len(who), t=start - rng.integers(20_000, 600_000, len(who)), kind=PAGE,
                        anon=device, page=self.login_page, person=self.before_sign_in[device])  # fmt: skip
@@ -257,7 +277,9 @@ class Usage:
                         person=self.person[who])  # fmt: skip
         return views.take(rng.random(len(who)) < 0.03)
 
-    def quota_reports(self, who: np.ndarray, day: np.ndarray, at: np.ndarray, device: np.ndarray) -> Rows:
+    def quota_reports(
+        self, who: np.ndarray, day: np.ndarray, at: np.ndarray, device: np.ndarray
+    ) -> Rows:
         """Once a week and workspace, at the end of the founder's first session of the week."""
         mine = np.nonzero(self.is_founder[who])[0]
         week = (day[mine] + 3) // 7

@@ -53,18 +53,31 @@ def signup_past(world: World, texts: Texts, rows: RowList) -> None:
         moment = user.signed_up - int(rng.integers(40, 900) * 1000)
         if invited:
             page = texts.page(invite_page(user.invite_id or ""))
-            rows.add(max(moment, user.invited_at + 60_000), PAGE, user.person, anon=device, page=page)
+            rows.add(
+                max(moment, user.invited_at + 60_000), PAGE, user.person, anon=device, page=page
+            )
             continue
         visits = [moment]
-        visits += [int(moment - rng.exponential(5) * MS_DAY - MS_HOUR) for _ in range(int(rng.poisson(0.9)))]
+        visits += [
+            int(moment - rng.exponential(5) * MS_DAY - MS_HOUR)
+            for _ in range(int(rng.poisson(0.9)))
+        ]
         visits.sort()
         for k, begin in enumerate(visits):
             at = begin
-            landing = texts.page(page_context(PATHS[int(rng.integers(3))], user.channel if k == 0 else "direct", user.campaign))
+            landing = texts.page(
+                page_context(
+                    PATHS[int(rng.integers(3))], user.channel if k == 0 else "direct", user.campaign
+                )
+            )
             for p in range(1 + int(rng.poisson(1.5))):
                 if at >= user.signed_up - 2000:
                     break
-                page = landing if p == 0 else texts.page(page_context(PATHS[int(rng.choice(7, p=PATH_SHARE))]))
+                page = (
+                    landing
+                    if p == 0
+                    else texts.page(page_context(PATHS[int(rng.choice(7, p=PATH_SHARE))]))
+                )
                 if at >= world.parameters.start_ms:
                     rows.add(at, PAGE, user.person, anon=device, page=page)
                 at += int(rng.integers(4_000, 90_000))
@@ -76,7 +89,9 @@ def visitors(world: World, texts: Texts, first_person: int) -> tuple[Rows, int]:
     rng = stream(parameters.seed, "visitors")
     count = round(world.count_people * (1 / VISITOR_TO_SIGNUP - 1))
     weights = day_weights(parameters)
-    days = parameters.start_ms // MS_DAY + rng.choice(len(weights), count, p=weights / weights.sum())
+    days = parameters.start_ms // MS_DAY + rng.choice(
+        len(weights), count, p=weights / weights.sum()
+    )
     base = len(texts.anonymous_ids)
     agents = rng.integers(len(names.USER_AGENTS), size=count)
     octets = rng.integers(1, 255, (count, 4))
@@ -95,7 +110,9 @@ def visitors(world: World, texts: Texts, first_person: int) -> tuple[Rows, int]:
     pages = np.minimum(1 + rng.geometric(0.55, count) - 1 + (rng.random(count) < 0.3), 12)
     who = np.repeat(np.arange(count), pages)
     nth = np.arange(len(who)) - np.repeat(np.cumsum(pages) - pages, pages)
-    start = days * MS_DAY + (np.clip(rng.normal(14, 4.5, count), 0.1, 23.2) * MS_HOUR).astype(np.int64)
+    start = days * MS_DAY + (np.clip(rng.normal(14, 4.5, count), 0.1, 23.2) * MS_HOUR).astype(
+        np.int64
+    )
     second_visit = (rng.random(len(who)) < 0.1) & (nth > 0)
     t = start[who] + nth * rng.integers(5_000, 80_000, len(who))
     t = t + np.where(second_visit, rng.integers(1, 12, len(who)) * MS_DAY, 0)

@@ -142,14 +142,16 @@ def day_weights(parameters: Parameters) -> np.ndarray:
     """Sign-up propensity of each day: growth, weekday rhythm, quieter summers and Decembers."""
     first = parameters.start_ms // MS_DAY
     days = np.arange(first, parameters.end_ms // MS_DAY)
-    growth = 1.0 + 0.5 * np.arange(len(days)) / max(len(days), 1)
+    growth = 1.0 + 0.2 * np.arange(len(days)) / max(len(days), 1)
     return growth * np.where(weekday(days) >= 5, 0.35, 1.0) * season(days)
 
 
 def season(days: np.ndarray) -> np.ndarray:
     """Share of normal activity on the day: August 0.85, late December 0.5."""
     months = days.astype("datetime64[D]").astype("datetime64[M]").astype(int) % 12 + 1
-    day_of_year = (days.astype("datetime64[D]") - days.astype("datetime64[Y]").astype("datetime64[D]")).astype(int)
+    day_of_year = (
+        days.astype("datetime64[D]") - days.astype("datetime64[Y]").astype("datetime64[D]")
+    ).astype(int)
     return np.where(months == 8, 0.85, 1.0) * np.where(day_of_year >= 355, 0.5, 1.0)
 
 
@@ -293,12 +295,16 @@ def _users(
         )
         account.founder = founder.index
         account.members.append(founder.index)
-        reach = {0: 0.15, 1: 0.75, 2: 1.25}[int(account.employees > 50) + int(account.employees > 500)]
+        reach = {0: 0.15, 1: 0.75, 2: 1.25}[
+            int(account.employees > 50) + int(account.employees > 500)
+        ]
         size = int(rng.poisson(np.exp(reach + 0.55 * account.quality)))
         size = min(size, max(account.employees - 1, 0), 60)
         lags = np.sort(rng.exponential(40.0, size))
         for lag in lags:
-            inviter = users[account.members[0 if rng.random() < 0.6 else rng.integers(len(account.members))]]
+            inviter = users[
+                account.members[0 if rng.random() < 0.6 else rng.integers(len(account.members))]
+            ]
             base = max(inviter.signed_up + 2 * MS_HOUR, int(account.signed_up + lag * MS_DAY))
             sent = office_moment(rng, base // MS_DAY + 1, account.utc_offset)
             accepted = int(sent + rng.exponential(20.0) * MS_HOUR + 10 * MS_MINUTE)
@@ -309,7 +315,9 @@ def _users(
             user.invite_id = f"inv_{user.index:07x}"
             account.members.append(user.index)
         for _ in range(int(rng.poisson(0.5 + 0.5 * size))):  # invitations nobody took up
-            sent = office_moment(rng, account.signed_up // MS_DAY + 1 + int(rng.exponential(45)), account.utc_offset)
+            sent = office_moment(
+                rng, account.signed_up // MS_DAY + 1 + int(rng.exponential(45)), account.utc_offset
+            )
             if sent < last_moment and account.domain:
                 invite = f"inv_x{account.index:05x}{len(unaccepted):05x}"
                 address = f"team{len(unaccepted)}@{account.domain}"
@@ -322,7 +330,7 @@ def _users(
     return users, unaccepted
 
 
-def _add_loners(parameters, rng, accounts, users, new_user) -> None:  # noqa: ANN001
+def _add_loners(parameters, rng, accounts, users, new_user) -> None:
     """People who sign up and never enter a workspace: a colleague's domain, or free mail."""
     crowded = [a for a in accounts if a.domain and len(a.members) >= 3]
     for k in range(round(len(users) * 0.012)):
@@ -330,7 +338,9 @@ def _add_loners(parameters, rng, accounts, users, new_user) -> None:  # noqa: AN
         account = crowded[rng.integers(len(crowded))] if with_domain else None
         domain = account.domain if account else names.FREE_MAIL[k % len(names.FREE_MAIL)]
         first = account.signed_up if account else parameters.start_ms
-        moment = int(rng.uniform(first + MS_DAY, max(parameters.end_ms - MS_DAY, first + MS_DAY + 1)))
+        moment = int(
+            rng.uniform(first + MS_DAY, max(parameters.end_ms - MS_DAY, first + MS_DAY + 1))
+        )
         if moment < parameters.end_ms - 2 * MS_HOUR:
             channel = names.CHANNEL_NAMES[rng.integers(len(names.CHANNEL_NAMES))]
             new_user(None, moment, "password", domain=domain, channel=channel)
@@ -362,7 +372,9 @@ def _add_contractors(
             is_founder=False,
             first_name=first.first_name,
             last_name=first.last_name,
-            email=first.email if link != "alias" else f"{first.email.split('@')[0]}.ext@{account.domain or 'gmail.com'}",
+            email=first.email
+            if link != "alias"
+            else f"{first.email.split('@')[0]}.ext@{account.domain or 'gmail.com'}",
             email_verified=True,
             title=first.title,
             signed_up=moment,
@@ -381,9 +393,7 @@ def _add_contractors(
         users.append(user)
 
 
-def _assign_activation(
-    parameters: Parameters, accounts: list[Account], users: list[User]
-) -> None:
+def _assign_activation(parameters: Parameters, accounts: list[Account], users: list[User]) -> None:
     """Good accounts activate more; the shares of the whole are exact, not drawn."""
     rng = stream(parameters.seed, "activation")
     score = rng.normal(0, 1, len(users))
@@ -476,7 +486,9 @@ def _share_devices(
         shared.usable_until = switch - MS_DAY
         new = {"agent": shared.agent, "ip": shared.ip, "is_first": False}
         devices.append(
-            Device(len(devices), next(ids), giver.index, switch - 2 * MS_DAY, parameters.end_ms, **new)
+            Device(
+                len(devices), next(ids), giver.index, switch - 2 * MS_DAY, parameters.end_ms, **new
+            )
         )
         devices.append(
             Device(

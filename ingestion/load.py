@@ -388,8 +388,7 @@ class _Load:
         by_path = {c.file.path: n for n, c in enumerate(self.plan.read)}
         for record in records:
             if record.status == "refused":
-                report.files_refused += 1
-                report.errors.append(record.message)
+                report.files_refused.append(record.message)
                 continue
             report.files_new += 1
             counts = datasets.setdefault(record.dataset, DatasetCounts())

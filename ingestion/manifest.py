@@ -77,6 +77,10 @@ class Manifest:
         """The version of ``path`` whose rows count, if any."""
         return next((r for r in self.live.get(path, ()) if r.status == "loaded"), None)
 
+    def withdrawable(self, path: str) -> list[FileRecord]:
+        """The versions of ``path`` that count or stand in the way."""
+        return [r for r in self.live.get(path, ()) if r.status in ("loaded", "refused")]
+
 
 @dataclass(frozen=True)
 class ManifestChange:

@@ -59,10 +59,13 @@ def plan_ingest(files: Iterable[LandingFile], manifest: Manifest) -> Plan:
     return plan
 
 
-def plan_withdrawal(files: Iterable[LandingFile], manifest: Manifest, record: FileRecord) -> Plan:
-    """The plan that takes one loaded version out again."""
+def plan_withdrawal(
+    files: Iterable[LandingFile], manifest: Manifest, records: Iterable[FileRecord]
+) -> Plan:
+    """The plan that takes versions of a file out again."""
     plan = Plan()
-    plan.replaced[record.file_id] = (record, "withdrawn", "withdrawn by hand")
+    for record in records:
+        plan.replaced[record.file_id] = (record, "withdrawn", None)
     add_dependents(plan, list(files), manifest)
     _mark_copies(plan, manifest)
     return plan

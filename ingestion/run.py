@@ -128,11 +128,10 @@ def _record_problems(settings: Settings, plan: Plan, report: IngestReport) -> No
 
 def _report_problem(report: IngestReport, status: str, message: str) -> None:
     if status == "unsupported":
-        report.files_unsupported += 1
+        report.files_unsupported.append(message)
         report.notes.append(message)
     else:
-        report.files_refused += 1
-        report.errors.append(message)
+        report.files_refused.append(message)
 
 
 def _missing_sources(files: Sequence[LandingFile], manifest: Manifest) -> list[str]:

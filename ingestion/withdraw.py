@@ -18,8 +18,9 @@ def withdraw_file(settings: Settings, path: str | Path) -> IngestReport:
 
     Its rows stop counting under a new load that touches the same received days, so that
     incremental models rebuild them. The file may stay in the landing folder: this content
-    is not loaded again under this path. Files that had been refused rows as duplicates
-    of it are read again in the same load.
+    is not loaded again under this path. Files whose rows counted as duplicates of it are
+    read again in the same load. A refused file can be withdrawn too: it is then no longer
+    an error, and no load is spent.
 
     Raises `UnknownFile` when no such file is loaded, `IngestRunning` during an ingest.
     """
@@ -30,12 +31,12 @@ def withdraw_file(settings: Settings, path: str | Path) -> IngestReport:
     report = IngestReport()
     with ingest_lock(settings):
         manifest = prepare(settings, report)
-        record = manifest.loaded(path.as_posix())
-        if record is None:
+        records = manifest.withdrawable(path.as_posix())
+        if not records:
             raise UnknownFile(
                 f"no loaded file {path.as_posix()!r}; loaded files are listed in ops.ingest_files"
             )
-        plan = plan_withdrawal(scan_landing(settings.landing_dir), manifest, record)
+        plan = plan_withdrawal(scan_landing(settings.landing_dir), manifest, records)
         report.notes += plan.notes
         carry_out(settings, plan, manifest, report, kind="withdrawal")
         create_raw_views(settings)

@@ -130,6 +130,7 @@ OPS_TABLES: Mapping[str, OpsTable] = {
             "accepted": "BIGINT",
             "rejected": "BIGINT",
             "api_calls": "BIGINT",
+            "write_calls": "BIGINT",
         },
         key=("run_id", "sync_name"),
     ),
@@ -144,6 +145,8 @@ OPS_TABLES: Mapping[str, OpsTable] = {
             "message": "VARCHAR",
             "destination_id": "VARCHAR",
             "sent_at": "TIMESTAMP",
+            "error_class": "VARCHAR",
+            "payload": "JSON",  # the fields that were sent
         },
     ),
     "dead_letters": OpsTable(
@@ -160,7 +163,8 @@ OPS_TABLES: Mapping[str, OpsTable] = {
             "attempts": "BIGINT",
             "first_seen_at": "TIMESTAMP",
             "last_seen_at": "TIMESTAMP",
-            "state": "VARCHAR",
+            "state": "VARCHAR",  # open, dismissed, resolved, obsolete (the row is gone)
+            "next_action": "VARCHAR",
         },
         key=("sync_name", "record_key"),
     ),
@@ -174,6 +178,7 @@ OPS_TABLES: Mapping[str, OpsTable] = {
             "destination_id": "VARCHAR",
             "run_id": "VARCHAR",
             "acknowledged_at": "TIMESTAMP",
+            "state": "VARCHAR",  # active; left: the row left the source and was marked so
         },
         key=("sync_name", "record_key"),
     ),

@@ -8,6 +8,10 @@ models as (
     select * from {{ ref('pql_models') }}
 ),
 
+tiers as (
+    select * from {{ ref('pql_tiers') }}
+),
+
 accounts as (
     select * from {{ ref('dim_accounts') }}
 ),
@@ -20,7 +24,7 @@ clock as (
     select * from {{ ref('dim_as_of') }}
 ),
 
-hot_in_the_last_week as (
+times_hot as (
     select
         transitions.model_key,
         transitions.account_id,
@@ -29,14 +33,40 @@ hot_in_the_last_week as (
         transitions.score_10,
         transitions.to_tier as tier,
         transitions.reason,
-        transitions.transitioned_at as triggered_at
+        transitions.transitioned_at as triggered_at,
+        lag(transitions.score_date) over (
+            partition by transitions.model_key, transitions.account_id
+            order by transitions.score_date
+        ) as hot_before_date
     from transitions
-    inner join models on transitions.model_key = models.model_key
+    where transitions.to_tier = 'hot'
+),
+
+hot_in_the_last_week as (
+    -- a score that hovers at the bound is not news every other day
+    select
+        times_hot.model_key,
+        times_hot.account_id,
+        times_hot.score_date,
+        times_hot.points,
+        times_hot.score_10,
+        times_hot.tier,
+        times_hot.reason,
+        times_hot.triggered_at
+    from times_hot
+    inner join models on times_hot.model_key = models.model_key
+    inner join tiers
+        on
+            times_hot.model_key = tiers.model_key
+            and times_hot.tier = tiers.tier
     cross join clock
     where
         models.status = 'live'
-        and transitions.to_tier = 'hot'
-        and transitions.transitioned_at > clock.as_of_at - interval '7' day
+        and times_hot.triggered_at > clock.as_of_at - interval '7' day
+        and (
+            times_hot.hot_before_date is null
+            or {{ days_between('times_hot.hot_before_date', 'times_hot.score_date') }} > coalesce(tiers.rearm_days, 0)
+        )
 ),
 
 final as (

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 import duckdb
@@ -256,4 +257,14 @@ def test_a_second_run_writes_nothing_and_changes_no_table(demo_run):
 
 def crm_records(installation, crm: str, object_name: str) -> list[dict]:
     """Every live record of a mock, read from its file."""
-    raise NotImplementedError
+    file = installation.home / "mocks" / f"{crm}.sqlite"
+    with closing(sqlite3.connect(file)) as connection:
+        rows = connection.execute(
+            "select fields from records where object = ? and not is_deleted", [object_name]
+        ).fetchall()
+    return [json.loads(fields) for (fields,) in rows]
+
+
+def as_number(value) -> Decimal | None:
+    """A number however JSON carried it; None stays None."""
+    return None if value in (None, "") else Decimal(str(value)).normalize()

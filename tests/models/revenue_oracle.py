@@ -354,6 +354,11 @@ def _rate(history: History, currency: str, day: date) -> Decimal:
     return earlier[-1] if earlier else rates[0][1]
 
 
+def _all_days() -> list[date]:
+    first, last = FIRST_DAY.date(), AS_OF.date()
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
 def _native_by_day(history: History) -> dict[str, dict[date, dict[str, Decimal]]]:
     """account → day → currency → MRR at the end of that day, in whole units of the currency."""
     states: dict[str, list[tuple]] = defaultdict(list)
@@ -370,8 +375,7 @@ def _native_by_day(history: History) -> dict[str, dict[date, dict[str, Decimal]]
         rows.sort(key=lambda row: row[0])
 
     result: dict = defaultdict(lambda: defaultdict(lambda: defaultdict(Decimal)))
-    day = FIRST_DAY.date()
-    while day <= AS_OF.date():
+    for day in _all_days():
         end = datetime.combine(day + timedelta(days=1), datetime.min.time())
         moment = min(end, AS_OF) - timedelta(microseconds=1)
         for subscription_id, rows in states.items():
@@ -386,7 +390,6 @@ def _native_by_day(history: History) -> dict[str, dict[date, dict[str, Decimal]]
                 units = MINOR_UNITS[contract["currency"]]
                 cents = half_up(Fraction(contract["annual_value"]) * units / 12)
                 result[contract["account"]][day][contract["currency"]] += cents / units
-        day += timedelta(days=1)
     return result
 
 
@@ -396,8 +399,8 @@ def movements(history: History) -> dict[tuple[str, date, str], Decimal]:
     for account, days in _native_by_day(history).items():
         held: dict[str, Decimal] = {}
         balance, has_paid = Decimal(0), False
-        for day in sorted(days):
-            now = days[day]
+        for day in _all_days():
+            now = days.get(day, {})
             yesterday = day - timedelta(days=1)
             fx = change = Decimal(0)
             for currency in held.keys() | now.keys():

@@ -1,0 +1,172 @@
+"""The event log: draws a month, soils it, writes it, remembers what decides the truth."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from demo_company import names, signups, web
+from demo_company.billing import Books
+from demo_company.clock import (
+    MS_DAY,
+    MS_MINUTE,
+    add_months,
+    day_number,
+    day_of,
+    month_start,
+    stream,
+)
+from demo_company.dirt import Columns, Dirt
+from demo_company.parameters import Progress
+from demo_company.rows import EVENT_CODE, EVENTS, TRACK, RowList, Rows, Texts
+from demo_company.segment_files import EventFiles, StateTimeline
+from demo_company.truth import MilestoneLog
+from demo_company.usage import Usage, build_rhythm, paying_spans
+from demo_company.world import World
+
+FAR = 2**60
+
+
+@dataclass
+class EventLog:
+    """What is known after the last month was written."""
+
+    texts: Texts
+    usage: Usage
+    milestones: MilestoneLog
+    count_visitors: int
+    count_bots: int
+    count_lines: int = 0
+    count_accepted: int = 0
+    count_by_event: Counter[str] = field(default_factory=Counter)
+    dirt: Counter[str] = field(default_factory=Counter)
+    account_events: dict[int, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    """tracked events by account, of persons who work in several"""
+
+
+def write_events(
+    world: World, books: Books, landing: Path, truth: Path, tell: Progress
+) -> EventLog:
+    """Writes all event files and ``events.parquet``; one month in memory at a time."""
+    parameters = world.parameters
+    first_day, end_day = day_number(parameters.start), day_number(parameters.end)
+    texts = Texts()
+    for device in world.devices:
+        agent = names.USER_AGENTS[device.agent]
+        texts.add_anonymous(device.anonymous_id, web.device_context(agent, device.ip))
+    connected, viewed = signups.activation_moments(world)
+    single = RowList()
+    web.signup_past(world, texts, single)
+    signups.first_steps(world, texts, single, connected, viewed)
+    signups.commercial_steps(world, texts, single, books)
+    first_visitor = len(world.users)
+    visits, count_visitors = web.visitors(world, texts, first_visitor)
+    bots, count_bots = web.crawlers(world, texts, first_visitor + count_visitors)
+    fixed = Rows.concat([single.rows(), visits, bots])
+    inside = (fixed["t"] >= parameters.start_ms) & (fixed["t"] < parameters.end_ms - MS_MINUTE)
+    fixed = fixed.take(inside)
+
+    rhythm = build_rhythm(world, books, connected, viewed)
+    usage = Usage(world, rhythm, paying_spans(world, books), texts)
+    if parameters.events_per_day:
+        wanted = parameters.events_per_day * (end_day - first_day)
+        usage.scale_to(max(wanted - len(fixed), 0), first_day, end_day)
+
+    log = EventLog(texts, usage, MilestoneLog(), count_visitors, count_bots)
+    signed_up = _sign_ups(fixed, log.milestones, len(world.users) + count_visitors + count_bots)
+    several = _people_with_several_accounts(world)
+    timeline = StateTimeline(world, books.plan_changes)
+    files = EventFiles(landing, truth, world, texts, timeline)
+    dirt = Dirt(parameters.dirt_rate, first_day, end_day)
+    spans = month_spans(first_day, end_day)
+    next_seq = 0
+    waiting: tuple[Rows, Columns] | None = None  # received after the month they happened in
+    for nth, (begin, finish) in enumerate(spans):
+        tell("events", nth, len(spans))
+        happened = fixed.between(begin * MS_DAY, finish * MS_DAY)
+        rows = Rows.concat([happened, usage.month(begin, finish)]).sorted()
+        rng = stream(parameters.seed, "lines", begin)
+        columns = _line_columns(rows, rng, next_seq)
+        next_seq += len(rows)
+        _remember(rows, log, signed_up, several)
+        rows, columns, raw_lines, next_seq = dirt.soil(rows, columns, rng, next_seq)
+        log.count_accepted += int(columns["is_truth"].sum())
+        if waiting is not None:
+            rows = Rows.concat([waiting[0], rows])
+            columns = {key: np.concatenate([waiting[1][key], columns[key]]) for key in columns}
+        later = columns["file_day"] >= (finish if nth + 1 < len(spans) else FAR)
+        waiting = (rows.take(later), {key: values[later] for key, values in columns.items()})
+        now = {key: values[~later] for key, values in columns.items()}
+        files.write(rows.take(~later), now, raw_lines)
+    tell("events", len(spans), len(spans))
+    files.close()
+    log.count_lines, log.dirt = files.lines, dirt.counts
+    return log
+
+
+def month_spans(first_day: int, end_day: int) -> list[tuple[int, int]]:
+    """[first day, day after the last) of each calendar month, cut to the history."""
+    spans, begin = [], first_day
+    while begin < end_day:
+        following = day_number(add_months(month_start(day_of(begin)), 1))
+        spans.append((begin, min(following, end_day)))
+        begin = following
+    return spans
+
+
+def _line_columns(rows: Rows, rng: np.random.Generator, next_seq: int) -> Columns:
+    """When a line is sent and received, and where it is written, before any dirt."""
+    n = len(rows)
+    queue = rng.integers(150, 4_000, n)
+    received = rows["t"] + queue
+    return {
+        "seq": np.arange(next_seq, next_seq + n),
+        "queue": queue,
+        # the way to the server looks like a clock a little behind
+        "skew": -rng.integers(20, 250, n),
+        "timestamp_skew": np.zeros(n, np.int64),
+        "file_day": received // MS_DAY,
+        "file_order": received,
+        "raw": np.full(n, -1),
+        "event_sent": rows["event"].copy(),
+        "r": rng.integers(0, 2**32, n, dtype=np.int64),
+        "is_truth": np.ones(n, bool),
+    }
+
+
+def _sign_ups(fixed: Rows, milestones: MilestoneLog, count_people: int) -> np.ndarray:
+    """First sign-up by person in ms; FAR for those who never do."""
+    signed_up = np.full(count_people + 1, FAR)
+    mine = fixed["event"] == EVENT_CODE["signed_up"]
+    for person, t in zip(fixed["person"][mine].tolist(), fixed["t"][mine].tolist(), strict=True):
+        signed_up[person] = min(signed_up[person], t)
+        milestones.add("signed_up", person, t)
+    return signed_up
+
+
+def _people_with_several_accounts(world: World) -> np.ndarray:
+    accounts: dict[int, set[int]] = defaultdict(set)
+    for user in world.users:
+        accounts[user.person].add(user.account)
+    return np.array(sorted(p for p, own in accounts.items() if len(own) > 1), np.int64)
+
+
+def _remember(rows: Rows, log: EventLog, signed_up: np.ndarray, several: np.ndarray) -> None:
+    """Keeps what milestones, primary accounts and the summary need of a month."""
+    person, event = rows["person"], rows["event"]
+    for code, count in enumerate(np.bincount(event[event >= 0], minlength=len(EVENTS))):
+        if count:
+            log.count_by_event[EVENTS[code]] += int(count)
+    near = rows["t"] < signed_up[person] + log.milestones.HORIZON
+    near &= signed_up[person] < FAR
+    for name in log.milestones.moments:
+        mine = np.nonzero(near & (event == EVENT_CODE[name]))[0]
+        for who, t in zip(person[mine].tolist(), rows["t"][mine].tolist(), strict=True):
+            log.milestones.add(name, who, t)
+    both = np.isin(person, several) & (rows["kind"] == TRACK)
+    pairs = np.stack([person[both], rows["account"][both]], axis=1)
+    if len(pairs):
+        unique, counts = np.unique(pairs, axis=0, return_counts=True)
+        for (who, account), count in zip(unique.tolist(), counts.tolist(), strict=True):
+            log.account_events[who][account] += count

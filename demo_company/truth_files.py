@@ -1,0 +1,141 @@
+"""The truth on disk: demo_truth/*.parquet. No model and no pipeline step ever reads it."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from demo_company.clock import day_of
+from demo_company.events import EventLog
+from demo_company.truth import MOVEMENTS
+from demo_company.world import World
+
+Moves = dict[int, list[tuple[int, str, int, int]]]
+Months = dict[int, list[dict[str, Any]]]
+MONEY = pa.decimal128(18, 2)
+
+
+def person_id(person: int) -> str:
+    return f"true_{person:08d}"
+
+
+def _write(path: Path, columns: dict[str, pa.Array]) -> None:
+    pq.write_table(pa.table(columns), path, compression="zstd")
+
+
+def _cents(values: list[int]) -> pa.Array:
+    return pa.array([Decimal(value) / 100 for value in values], MONEY)
+
+
+def write_person_ids(world: World, log: EventLog, folder: Path) -> int:
+    """Every id that can be seen in the files and the person behind it."""
+    ids: dict[tuple[str, str], tuple[int, bool]] = {}
+    for user in world.users:
+        ids.setdefault(("user_id", user.user_id), (user.person, False))
+        if user.email_verified:
+            ids.setdefault(("email", user.email.lower()), (user.person, False))
+    for device in world.devices:
+        user = world.users[device.user]
+        seen = device.is_first or bool(log.usage.seen_devices[device.index])
+        if device.shared_from < 0 and seen:
+            ids.setdefault(("anonymous_id", device.anonymous_id), (user.person, False))
+    first, strangers = len(world.devices), log.count_visitors + log.count_bots
+    for i in range(strangers):
+        key = ("anonymous_id", log.texts.anonymous_ids[first + i])
+        ids[key] = (len(world.users) + i, i >= log.count_visitors)
+    _write(
+        folder / "person_ids.parquet",
+        {
+            "id_type": pa.array([kind for kind, _ in ids]),
+            "id_value": pa.array([value for _, value in ids]),
+            "true_person_id": pa.array([person_id(p) for p, _ in ids.values()]),
+            "is_bot": pa.array([is_bot for _, is_bot in ids.values()]),
+        },
+    )
+    return len(ids)
+
+
+def people_rows(world: World, log: EventLog) -> list[dict[str, Any]]:
+    """One row per person who signed up; moments in ms or None."""
+    domains = {a.domain: a.index for a in world.accounts if a.domain}
+    rows = []
+    for user in world.users:
+        if user.person != user.index or user.person not in log.milestones.signed_up:
+            continue
+        account = user.account
+        if user.person in log.account_events:
+            account = max(log.account_events[user.person].items(), key=lambda pair: pair[1])[0]
+        elif account < 0:  # no workspace: the colleagues' account, by the domain of the e-mail
+            account = domains.get(user.email.split("@")[1], -1)
+        rows.append(
+            {
+                "true_person_id": person_id(user.person),
+                "primary_user_id": user.user_id,
+                "account_id": world.accounts[account].account_id if account >= 0 else None,
+                "signed_up_at": log.milestones.signed_up[user.person],
+                **log.milestones.milestones(user.person),
+            }
+        )
+    return rows
+
+
+def write_people(rows: list[dict[str, Any]], folder: Path) -> None:
+    texts = ("true_person_id", "primary_user_id", "account_id")
+    moments = ("signed_up_at", "setup_at", "activated_at", "habit_at")
+    _write(
+        folder / "people.parquet",
+        {name: pa.array([row[name] for row in rows], pa.string()) for name in texts}
+        | {name: pa.array([row[name] for row in rows], pa.timestamp("ms")) for name in moments},
+    )
+
+
+def write_movements(world: World, movements: Moves, folder: Path) -> None:
+    flat = [
+        (world.accounts[account].account_id, *move[:3])
+        for account in sorted(movements)
+        for move in movements[account]
+    ]
+    _write(
+        folder / "mrr_movements.parquet",
+        {
+            "account_id": pa.array([row[0] for row in flat], pa.string()),
+            "movement_date": pa.array([day_of(row[1]) for row in flat], pa.date32()),
+            "movement_type": pa.array([row[2] for row in flat], pa.string()),
+            "amount": _cents([row[3] for row in flat]),
+        },
+    )
+
+
+def write_months(world: World, months: Months, folder: Path) -> None:
+    flat = [
+        (world.accounts[account].account_id, row)
+        for account in sorted(months)
+        for row in months[account]
+    ]
+    _write(
+        folder / "mrr_months.parquet",
+        {
+            "account_id": pa.array([account for account, _ in flat], pa.string()),
+            "month": pa.array([row["month"] for _, row in flat], pa.date32()),
+            "opening_mrr": _cents([row["opening"] for _, row in flat]),
+            **{f"{kind}_mrr": _cents([row[kind] for _, row in flat]) for kind in MOVEMENTS},
+            "closing_mrr": _cents([row["closing"] for _, row in flat]),
+        },
+    )
+
+
+def write_nrr(rows: list[dict[str, Any]], folder: Path) -> None:
+    """Net revenue retention of the whole company, by month and window."""
+    money = ("starting_mrr", "expansion_mrr", "contraction_mrr", "churn_mrr")
+    _write(
+        folder / "nrr.parquet",
+        {
+            "month": pa.array([row["month"] for row in rows], pa.date32()),
+            "window_months": pa.array([row["window_months"] for row in rows], pa.int32()),
+            "accounts": pa.array([row["accounts"] for row in rows], pa.int32()),
+            **{name: pa.array([row[name] for row in rows], MONEY) for name in money},
+            "nrr": pa.array([row["nrr"] for row in rows], pa.float64()),
+        },
+    )

@@ -1,0 +1,246 @@
+"""What is on record about syncs in the operations store: runs, records sent, ledger, dead letters.
+
+An answer of a destination is written in one transaction: accepted records enter the ledger,
+refused ones the dead letters, both the log of records sent. A crash between an answer and this
+transaction costs nothing: the records are sent again, as upserts.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from reverse_etl.errors import Rejection
+from reverse_etl.plan import LEFT_HASH, PlanCounts, PlannedRecord
+from reverse_etl.redact import redacted
+from reverse_etl.specs import SyncSpec
+from warehouse.ops import OpsStore, utc_now
+
+RunStatus = Literal[
+    "running", "succeeded", "partial", "failed", "stopped", "interrupted", "disabled", "planned"
+]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The final answer for one record of a run."""
+
+    record: PlannedRecord
+    fields: Mapping[str, Any]
+    destination_id: str | None = None
+    rejection: Rejection | None = None
+
+
+@dataclass
+class RunLog:
+    """The record of one run of a sync."""
+
+    ops: OpsStore
+    spec: SyncSpec
+    run_id: str
+    now: Callable[[], datetime] = field(default=utc_now)
+
+    def start(self) -> None:
+        """Note that the run began, and that earlier ones which never ended were interrupted.
+
+        Called under the sync's lock: a run still marked as running cannot be alive.
+        """
+        with self.ops.transaction() as connection:
+            connection.execute(
+                "update sync_runs set status = 'interrupted', finished_at = ?, message = "
+                "'the process ended before the run did; the next run completed its work' "
+                "where sync_name = ? and status = 'running'",
+                [self.now(), self.spec.name],
+            )
+            connection.execute(
+                "insert into sync_runs (run_id, sync_name, destination, started_at, status) "
+                "values (?, ?, ?, ?, 'running')",
+                [self.run_id, self.spec.name, self.spec.destination, self.now()],
+            )
+
+    def planned(self, counts: PlanCounts) -> None:
+        with self.ops.connection() as connection:
+            connection.execute(
+                "update sync_runs set planned_creates = ?, planned_updates = ?, "
+                "planned_deletes = ?, planned_unchanged = ? where run_id = ? and sync_name = ?",
+                [
+                    counts.creates,
+                    counts.updates,
+                    counts.deletes,
+                    counts.unchanged,
+                    self.run_id,
+                    self.spec.name,
+                ],
+            )
+
+    def finish(
+        self,
+        status: RunStatus,
+        message: str | None,
+        *,
+        accepted: int,
+        rejected: int,
+        api_calls: int,
+        write_calls: int,
+    ) -> None:
+        with self.ops.connection() as connection:
+            connection.execute(
+                "update sync_runs set status = ?, message = ?, finished_at = ?, accepted = ?, "
+                "rejected = ?, api_calls = ?, write_calls = ? where run_id = ? and sync_name = ?",
+                [
+                    status,
+                    redacted(message) if message else None,
+                    self.now(),
+                    accepted,
+                    rejected,
+                    api_calls,
+                    write_calls,
+                    self.run_id,
+                    self.spec.name,
+                ],
+            )
+
+    def drop_obsolete_letters(self, planned_keys: Sequence[str]) -> None:
+        """Close open dead letters that the plan no longer wants to send.
+
+        Their row left the source, or came back to what the destination holds.
+        """
+        keys = pa.table({"record_key": pa.array(list(planned_keys), pa.string())})
+        with self.ops.connection() as connection:
+            connection.register("planned_keys", keys)
+            connection.execute(
+                "update dead_letters set state = 'obsolete', last_seen_at = ? "
+                "where sync_name = ? and state = 'open' "
+                "and record_key not in (select record_key from planned_keys)",
+                [self.now(), self.spec.name],
+            )
+
+    def acknowledge(self, answers: Sequence[Sent]) -> None:
+        """Write the answers of a batch: ledger, log and dead letters in one transaction."""
+        at = self.now()
+        kept = [a for a in answers if a.rejection is None and a.record.operation != "delete"]
+        deleted = [a for a in answers if a.rejection is None and a.record.operation == "delete"]
+        refused = [a for a in answers if a.rejection is not None]
+        with self.ops.transaction() as connection:
+            connection.register("log", _log_table(answers))
+            connection.execute(
+                "insert into sync_records (run_id, sync_name, record_key, operation, status, "
+                "message, destination_id, sent_at, error_class, payload) "
+                "select ?, ?, record_key, operation, status, message, destination_id, ?, "
+                "error_class, payload from log",
+                [self.run_id, self.spec.name, at],
+            )
+            if kept:
+                connection.register("kept", _ledger_table(kept))
+                connection.execute(
+                    "insert into sync_ledger (sync_name, record_key, payload_hash, payload, "
+                    "destination_id, run_id, acknowledged_at, state) "
+                    "select ?, record_key, payload_hash, payload, destination_id, ?, ?, state "
+                    "from kept "
+                    "on conflict (sync_name, record_key) do update set "
+                    "payload_hash = excluded.payload_hash, payload = excluded.payload, "
+                    "destination_id = excluded.destination_id, run_id = excluded.run_id, "
+                    "acknowledged_at = excluded.acknowledged_at, state = excluded.state",
+                    [self.spec.name, self.run_id, at],
+                )
+            if deleted:
+                connection.register("deleted", _keys(deleted))
+                connection.execute(
+                    "delete from sync_ledger where sync_name = ? "
+                    "and record_key in (select record_key from deleted)",
+                    [self.spec.name],
+                )
+            if kept or deleted:
+                connection.register("accepted", _keys([*kept, *deleted]))
+                connection.execute(
+                    "update dead_letters set state = 'resolved', last_seen_at = ? "
+                    "where sync_name = ? and state in ('open', 'dismissed') "
+                    "and record_key in (select record_key from accepted)",
+                    [at, self.spec.name],
+                )
+            if refused:
+                connection.register("refused", _letters_table(refused))
+                connection.execute(
+                    "insert into dead_letters (sync_name, record_key, run_id, operation, "
+                    "error_class, message, payload, payload_hash, attempts, first_seen_at, "
+                    "last_seen_at, state, next_action) "
+                    "select $sync, record_key, $run, operation, error_class, message, payload, "
+                    "payload_hash, 1, $at, $at, 'open', next_action from refused "
+                    "on conflict (sync_name, record_key) do update set "
+                    "run_id = excluded.run_id, operation = excluded.operation, "
+                    "error_class = excluded.error_class, message = excluded.message, "
+                    "payload = excluded.payload, payload_hash = excluded.payload_hash, "
+                    # a letter that was closed begins anew
+                    "attempts = case when dead_letters.state = 'open' "
+                    "then dead_letters.attempts + 1 else 1 end, "
+                    "first_seen_at = case when dead_letters.state = 'open' "
+                    "then dead_letters.first_seen_at else excluded.first_seen_at end, "
+                    "last_seen_at = excluded.last_seen_at, state = 'open', "
+                    "next_action = excluded.next_action",
+                    {"sync": self.spec.name, "run": self.run_id, "at": at},
+                )
+
+
+def _log_table(answers: Sequence[Sent]) -> pa.Table:
+    rows = [
+        {
+            "record_key": a.record.record_key,
+            "operation": a.record.operation,
+            "status": "accepted" if a.rejection is None else "rejected",
+            "message": a.rejection.message if a.rejection else None,
+            "destination_id": a.destination_id,
+            "error_class": a.rejection.error_class if a.rejection else None,
+            "payload": json.dumps(dict(a.fields)),
+        }
+        for a in answers
+    ]
+    names = ["record_key", "operation", "status", "message", "destination_id", "error_class"]
+    return _table(rows, [*names, "payload"])
+
+
+def _ledger_table(answers: Sequence[Sent]) -> pa.Table:
+    rows = []
+    for answer in answers:
+        record = answer.record
+        has_left = record.operation == "close"
+        payload = {**record.acknowledged, **answer.fields} if has_left else record.payload
+        rows.append(
+            {
+                "record_key": record.record_key,
+                "payload_hash": LEFT_HASH if has_left else record.payload_hash,
+                "payload": json.dumps(dict(payload)),
+                "destination_id": answer.destination_id or record.destination_id,
+                "state": "left" if has_left else "active",
+            }
+        )
+    return _table(rows, ["record_key", "payload_hash", "payload", "destination_id", "state"])
+
+
+def _letters_table(answers: Sequence[Sent]) -> pa.Table:
+    rows = []
+    for answer in answers:
+        assert answer.rejection is not None
+        rows.append(
+            {
+                "record_key": answer.record.record_key,
+                "operation": answer.record.operation,
+                "error_class": answer.rejection.error_class,
+                "message": redacted(answer.rejection.message),
+                "payload": json.dumps(dict(answer.record.payload)),
+                "payload_hash": answer.record.payload_hash,
+                "next_action": answer.rejection.next_action,
+            }
+        )
+    names = ["record_key", "operation", "error_class", "message", "payload", "payload_hash"]
+    return _table(rows, [*names, "next_action"])
+
+
+def _keys(answers: Sequence[Sent]) -> pa.Table:
+    return _table([{"record_key": a.record.record_key} for a in answers], ["record_key"])
+
+
+def _table(rows: list[dict[str, Any]], names: list[str]) -> pa.Table:
+    return pa.table({n: pa.array([row[n] for row in rows], pa.string()) for n in names})

@@ -1,0 +1,434 @@
+"""The plan of a sync: the published table compared, in SQL, with what was acknowledged.
+
+The comparison runs inside DuckDB on canonical payloads: one JSON text per row with the mapped
+fields in the order of the spec, so equal content has an equal hash. What is to be sent is
+written to a scratch file, from which the engine reads it batch by batch: memory does not grow
+with the table.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from reverse_etl.errors import BreakerTripped, SourceInvalid
+from reverse_etl.specs import FieldMapping, FieldType, SyncSpec
+from warehouse.ops import OpsStore, retry_while_locked
+
+Operation = Literal["create", "match", "update", "close", "delete"]
+
+LEFT_HASH = "left"
+"""Stands in the ledger for the hash of a record marked as left: any returning row differs."""
+
+_TYPES: dict[str, FieldType] = {
+    "VARCHAR": "text",
+    "UUID": "text",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "DOUBLE": "number",
+    "FLOAT": "number",
+    **dict.fromkeys(["TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"], "datetime"),
+    "TIMESTAMP WITH TIME ZONE": "datetime",
+    **dict.fromkeys(["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"], "integer"),
+    **dict.fromkeys(["UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"], "integer"),
+}
+
+
+@dataclass(frozen=True)
+class PlannedRecord:
+    """One record to send.
+
+    ``payload`` holds all mapped fields as they should be, ``acknowledged`` as they were last
+    accepted (empty for a new record). `match` is a first write to a record of the
+    destination that identity found; ``destination_id`` is its id.
+    """
+
+    record_key: str
+    operation: Operation
+    payload: Mapping[str, Any]
+    payload_hash: str
+    acknowledged: Mapping[str, Any] = field(default_factory=dict)
+    destination_id: str | None = None
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """The fields that differ from what was acknowledged."""
+        return {
+            name: value
+            for name, value in self.payload.items()
+            if name not in self.acknowledged or self.acknowledged[name] != value
+        }
+
+
+@dataclass(frozen=True)
+class PlanCounts:
+    """What a plan would do, in records."""
+
+    source_rows: int = 0
+    creates: int = 0
+    updates: int = 0
+    deletes: int = 0
+    unchanged: int = 0
+    dismissed: int = 0
+
+    @property
+    def to_send(self) -> int:
+        return self.creates + self.updates + self.deletes
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Counts, and where the records wait."""
+
+    counts: PlanCounts
+    path: Path
+    sample: list[dict[str, Any]] = field(default_factory=list)
+
+    def records(self) -> Iterator[PlannedRecord]:
+        """Every record to send, new ones first, in the order of their keys."""
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            cursor = connection.execute(
+                "select record_key, operation, payload, payload_hash, acknowledged, "
+                "destination_id from planned order by send_order, record_key"
+            )
+            while rows := cursor.fetchmany(1000):
+                for row in rows:
+                    yield _planned(row)
+
+
+def _planned(row: tuple[Any, ...]) -> PlannedRecord:
+    record_key, operation, payload, payload_hash, acknowledged, destination_id = row
+    return PlannedRecord(
+        record_key,
+        operation,
+        json.loads(payload) if payload else {},
+        payload_hash or "",
+        json.loads(acknowledged) if acknowledged else {},
+        destination_id,
+    )
+
+
+def make_plan(
+    spec: SyncSpec,
+    published: Path,
+    ops: OpsStore,
+    scratch: Path,
+    *,
+    released: bool = False,
+    only_dead_letters: bool = False,
+) -> Plan:
+    """Compare the source with the ledger and write what is to be sent to ``scratch``.
+
+    Raises `SourceInvalid` where the table or a column is missing, or a key is null or
+    repeated; `BreakerTripped` where an empty source would be a surprise.
+    """
+    if not published.is_file():
+        raise SourceInvalid(
+            f"sync {spec.name}: nothing is published yet ({published} does not exist); "
+            "run `plg run` first"
+        )
+    for leftover in (scratch, scratch.with_suffix(".duckdb.wal")):
+        leftover.unlink(missing_ok=True)
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    with _read_source(spec, published, scratch) as connection:
+        source_rows = connection.execute("select count(*) from source_rows").fetchone()[0]
+        _require_keys(connection, spec)
+    with ops.connection() as connection:
+        for attempt in retry_while_locked():
+            with attempt:
+                connection.execute(f"attach {_text(str(scratch))} as scratch")
+        _break_on_empty(connection, spec, source_rows, released)
+        connection.execute(_PLANNED, _plan_parameters(spec, only_dead_letters))
+        counts = _counts(connection, source_rows)
+        connection.execute("drop table scratch.source_rows")
+        connection.execute("detach scratch")
+    plan = Plan(counts, scratch)
+    with duckdb.connect(str(scratch), read_only=True) as connection:
+        sample = connection.execute(
+            "select record_key, operation, payload, payload_hash, acknowledged, destination_id "
+            "from planned order by send_order, record_key limit 5"
+        ).fetchall()
+    shown = [_planned(row) for row in sample]
+    return Plan(
+        plan.counts,
+        scratch,
+        [
+            {"record_key": r.record_key, "operation": r.operation, "fields": r.changed}
+            for r in shown
+        ],
+    )
+
+
+@contextmanager
+def _read_source(
+    spec: SyncSpec, published: Path, scratch: Path
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Copy keys, payloads and hashes of the published table into the scratch file."""
+    with duckdb.connect(str(scratch)) as connection:
+        for attempt in retry_while_locked():
+            with attempt:
+                connection.execute(f"attach {_text(str(published))} as published (read_only)")
+        schema, table = spec.source.split(".")
+        known = dict(
+            connection.execute(
+                "select column_name, data_type from duckdb_columns() "
+                "where database_name = 'published' and schema_name = ? and table_name = ?",
+                [schema, table],
+            ).fetchall()
+        )
+        if not known:
+            raise SourceInvalid(
+                f"sync {spec.name}: the published copy has no table {spec.source}; build and "
+                "publish it first (`plg run`)"
+            )
+        missing = [name for name in spec.source_columns if name not in known]
+        if missing:
+            raise SourceInvalid(
+                f"sync {spec.name}: {spec.source} has no column {', '.join(missing)}; it has "
+                f"{', '.join(known)}"
+            )
+        match_id = f"cast({_name(spec.match_id)} as varchar)" if spec.match_id else "null::varchar"
+        connection.execute(
+            f"""
+            create table source_rows as
+            with payloads as (
+                select
+                    cast({_name(spec.record_key)} as varchar) as record_key,
+                    {match_id} as match_id,
+                    cast({payload_sql(spec, known)} as varchar) as payload
+                from published.{_name(schema)}.{_name(table)}
+            )
+            select record_key, match_id, payload, md5(payload) as payload_hash from payloads
+            """
+        )
+        connection.execute("detach published")
+        yield connection
+
+
+def _require_keys(connection: duckdb.DuckDBPyConnection, spec: SyncSpec) -> None:
+    nulls, repeated = connection.execute(
+        "select (select count(*) from source_rows where record_key is null or record_key = ''), "
+        "(select list(record_key) from (select record_key from source_rows where record_key is "
+        "not null group by record_key having count(*) > 1 order by record_key limit 3))"
+    ).fetchone()
+    if nulls:
+        raise SourceInvalid(
+            f"sync {spec.name}: {nulls} row(s) of {spec.source} have no {spec.record_key}"
+        )
+    if repeated:
+        raise SourceInvalid(
+            f"sync {spec.name}: {spec.record_key} of {spec.source} is not unique, for example "
+            f"{', '.join(map(repr, repeated))}"
+        )
+
+
+def _break_on_empty(
+    connection: duckdb.DuckDBPyConnection, spec: SyncSpec, source_rows: int, released: bool
+) -> None:
+    if source_rows or released or spec.empty_source == "allow":
+        return
+    synced = connection.execute(
+        "select count(*) from sync_ledger where sync_name = ?", [spec.name]
+    ).fetchone()[0]
+    if synced:
+        raise BreakerTripped(
+            f"sync {spec.name}: {spec.source} is empty, but {synced} record(s) were synced "
+            "earlier. Nothing was sent. If the source is rightly empty, release it: "
+            f"`plg sync release {spec.name}`"
+        )
+
+
+# Every row of the source and of the ledger falls into exactly one operation. Rows of the
+# same matched record: the first key gets it, the others become records of their own.
+_PLANNED = """
+create table scratch.planned as
+with
+
+ledger as (
+    select
+        record_key, payload_hash, payload, destination_id, coalesce(state, 'active') as state
+    from sync_ledger
+    where sync_name = $sync_name
+),
+
+letters as (
+    select record_key, payload_hash, state from dead_letters where sync_name = $sync_name
+),
+
+taken_ids as (
+    select distinct destination_id from ledger where destination_id is not null
+),
+
+first_matches as (
+    select source_rows.match_id, min(source_rows.record_key) as record_key
+    from scratch.source_rows
+    anti join ledger on ledger.record_key = source_rows.record_key
+    anti join taken_ids on taken_ids.destination_id = source_rows.match_id
+    where source_rows.match_id is not null
+    group by source_rows.match_id
+),
+
+compared as (
+    select
+        coalesce(source_rows.record_key, ledger.record_key) as record_key,
+        source_rows.payload,
+        source_rows.payload_hash,
+        ledger.payload as acknowledged,
+        coalesce(ledger.destination_id, first_matches.match_id) as destination_id,
+        case
+            when source_rows.record_key is null and $delete_policy = 'delete' then 'delete'
+            when source_rows.record_key is null and $delete_policy = 'set_fields'
+                and ledger.state = 'active' then 'close'
+            when source_rows.record_key is null then 'kept'
+            when ledger.record_key is null and first_matches.record_key is not null then 'match'
+            when ledger.record_key is null and $mode = 'update' then 'skipped'
+            when ledger.record_key is null then 'create'
+            when $mode = 'insert' then 'unchanged'
+            when source_rows.payload_hash is distinct from ledger.payload_hash then 'update'
+            else 'unchanged'
+        end as operation
+    from scratch.source_rows
+    full join ledger on ledger.record_key = source_rows.record_key
+    left join first_matches on first_matches.record_key = source_rows.record_key
+)
+
+select
+    compared.record_key,
+    case
+        when operation in ('unchanged', 'kept', 'skipped') then operation
+        when letters.state = 'dismissed'
+            and letters.payload_hash is not distinct from compared.payload_hash then 'dismissed'
+        when $only_dead_letters and letters.state is distinct from 'open' then 'unchanged'
+        else operation
+    end as operation,
+    case operation when 'unchanged' then null else compared.payload end as payload,
+    compared.payload_hash,
+    case operation when 'unchanged' then null else acknowledged end as acknowledged,
+    destination_id,
+    case operation
+        when 'create' then 1 when 'match' then 2 when 'update' then 3 when 'close' then 4 else 5
+    end as send_order
+from compared
+left join letters on letters.record_key = compared.record_key
+"""
+
+
+def _plan_parameters(spec: SyncSpec, only_dead_letters: bool) -> dict[str, Any]:
+    return {
+        "sync_name": spec.name,
+        "mode": spec.mode,
+        "delete_policy": spec.effective_delete_policy,
+        "only_dead_letters": only_dead_letters,
+    }
+
+
+def _counts(connection: duckdb.DuckDBPyConnection, source_rows: int) -> PlanCounts:
+    """Count by operation, then keep only what is to be sent."""
+    by_operation = dict(
+        connection.execute(
+            "select operation, count(*) from scratch.planned group by operation"
+        ).fetchall()
+    )
+    connection.execute(
+        "delete from scratch.planned where operation in "
+        "('unchanged', 'kept', 'skipped', 'dismissed')"
+    )
+    return PlanCounts(
+        source_rows=source_rows,
+        creates=by_operation.get("create", 0),
+        updates=by_operation.get("update", 0) + by_operation.get("match", 0),
+        deletes=by_operation.get("delete", 0) + by_operation.get("close", 0),
+        unchanged=by_operation.get("unchanged", 0),
+        dismissed=by_operation.get("dismissed", 0),
+    )
+
+
+# canonical payloads ---------------------------------------------------------------------
+
+
+def payload_sql(spec: SyncSpec, column_types: Mapping[str, str]) -> str:
+    """The SQL of a row's canonical payload: a JSON object with the mapped fields in order.
+
+    Text is never empty (null instead), times are ISO 8601 UTC with milliseconds, numbers are
+    doubles: what a change of a column's type leaves equal stays equal.
+    """
+    parts = []
+    for name, mapping in spec.fields.items():
+        parts.append(f"{_text(name)}, {_field_sql(spec, name, mapping, column_types)}")
+    return f"json_object({', '.join(parts)})"
+
+
+def _field_sql(
+    spec: SyncSpec, name: str, mapping: FieldMapping, column_types: Mapping[str, str]
+) -> str:
+    if mapping.constant is not None:
+        return _constant(mapping.constant)
+    if mapping.template is not None:
+        parts = [
+            _text(value) if kind == "text" else f"coalesce(cast({_name(value)} as varchar), '')"
+            for kind, value in mapping.template_parts()
+        ]
+        return _cut(f"concat({', '.join(parts)})", mapping.max_length)
+    column = mapping.column or ""
+    source_type = column_types[column]
+    kind = mapping.type or ("text" if mapping.reference else _field_type(source_type))
+    if kind is None:
+        raise SourceInvalid(
+            f"sync {spec.name}: fields.{name}: column {column} has type {source_type}; give the "
+            "field a type (text, integer, number, boolean, date, datetime)"
+        )
+    return _coerced(_name(column), source_type, kind, mapping.max_length)
+
+
+def _field_type(source_type: str) -> FieldType | None:
+    if source_type.startswith("DECIMAL"):
+        return "number"
+    if source_type.startswith("ENUM"):
+        return "text"
+    return _TYPES.get(source_type)
+
+
+def _coerced(column: str, source_type: str, kind: FieldType, max_length: int | None) -> str:
+    match kind:
+        case "integer":
+            return f"cast({column} as bigint)"
+        case "number":
+            value = f"cast({column} as double)"
+            return f"case when isfinite({value}) then {value} end"
+        case "boolean":
+            return f"cast({column} as boolean)"
+        case "date":
+            return f"strftime(cast({column} as date), '%Y-%m-%d')"
+        case "datetime":
+            moment = (
+                f"({column} at time zone 'UTC')"
+                if source_type == "TIMESTAMP WITH TIME ZONE"
+                else f"cast({column} as timestamp)"
+            )
+            return f"strftime({moment}, '%Y-%m-%dT%H:%M:%S.%gZ')"
+    return _cut(f"cast({column} as varchar)", max_length)
+
+
+def _cut(expression: str, max_length: int | None) -> str:
+    cut = expression if max_length is None else f"left({expression}, {max_length})"
+    return f"nullif({cut}, '')"
+
+
+def _constant(value: str | int | float | bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _text(value)
+    return f"cast({value!r} as {'double' if isinstance(value, float) else 'bigint'})"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _name(value: str | None) -> str:
+    return '"' + (value or "").replace('"', '""') + '"'
