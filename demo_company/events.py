@@ -59,6 +59,7 @@ def write_events(
     single = RowList()
     web.signup_past(world, texts, single)
     signups.first_steps(world, texts, single, connected, viewed)
+    signups.hand_overs(world, texts, single)
     signups.commercial_steps(world, texts, single, books)
     first_visitor = len(world.users)
     visits, count_visitors = web.visitors(world, texts, first_visitor)

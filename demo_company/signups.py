@@ -6,7 +6,8 @@ import numpy as np
 
 from demo_company.billing import Books
 from demo_company.clock import MS_DAY, MS_HOUR, MS_MINUTE, iso, stream
-from demo_company.rows import ALIAS, EVENT_CODE, GROUP, IDENTIFY, TRACK, RowList, Texts
+from demo_company.rows import ALIAS, EVENT_CODE, GROUP, IDENTIFY, PAGE, TRACK, RowList, Texts
+from demo_company.web import page_context
 from demo_company.world import (
     TOO_LATE,
     WITHIN_7_DAYS,
@@ -175,6 +176,25 @@ def _invitations(world: World, texts: Texts, rows: RowList) -> None:
             moment, TRACK, user.person, event=EVENT_CODE["teammate_invited"], user=inviter, anon=device,
             account=account, extra=texts.add_extra(f',"invite_id":"{invite}","invitee_email":"{email}"'),
         )  # fmt: skip
+
+
+def hand_overs(world: World, texts: Texts, rows: RowList) -> None:
+    """The first sign-in of a shared device's second user, before they start to work on it.
+
+    The sign-in page is seen before anybody signed in: it belongs to the first user still.
+    """
+    rng = stream(world.parameters.seed, "hand_overs")
+    page = texts.page(page_context("/login"))
+    for device in world.devices:
+        if device.shared_from < 0:
+            continue
+        user = world.users[device.user]
+        giver = world.users[world.devices[device.shared_from].user]
+        at = device.usable_from - 3 * MS_HOUR + int(rng.integers(0, MS_HOUR))
+        who = {"user": user.index, "anon": device.index, "account": user.account}
+        rows.add(at - 45_000, PAGE, giver.person, anon=device.index, page=page)
+        rows.add(at, IDENTIFY, user.person, **who)
+        rows.add(at + 700, TRACK, user.person, event=EVENT_CODE["logged_in"], **who)
 
 
 def commercial_steps(world: World, texts: Texts, rows: RowList, books: Books) -> None:

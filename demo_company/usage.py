@@ -135,16 +135,8 @@ class Usage:
         self.world, self.rhythm = world, rhythm
         self.login_page = texts.page(page_context("/login"))
         self.outside_pages = np.array([texts.page(page_context(p)) for p in ("/docs", "/pricing")])
-        # who an anonymous view before the sign-in on a device belongs to: on a shared one, to
-        # the person signed in last
-        self.before_sign_in = np.array(
-            [
-                world.users[(d if d.shared_from < 0 else world.devices[d.shared_from]).user].person
-                for d in world.devices
-            ],
-            np.int64,
-        )
-        self.seen_devices = np.zeros(len(world.devices), bool)
+        # the sign-in on a handed-over device is written by signups.hand_overs
+        self.seen_devices = np.array([d.shared_from >= 0 for d in world.devices], bool)
         users = world.users
         n = len(users)
         self.account = np.array([u.account for u in users], np.int64)
@@ -265,7 +257,7 @@ class Usage:
         )
         # on a new device the sign-in page comes first, and knows nobody yet
         page = Rows.of(len(who), t=start - rng.integers(20_000, 600_000, len(who)), kind=PAGE,
-                       anon=device, page=self.login_page, person=self.before_sign_in[device])  # fmt: skip
+                       anon=device, page=self.login_page, person=self.person[who])  # fmt: skip
         return Rows.concat([page.take(is_new), identify, login.take(signs_in)])
 
     def signed_out_views(

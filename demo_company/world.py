@@ -353,14 +353,16 @@ def _add_contractors(
     a second login that the product tied to the first by an alias call."""
     links = ("same_user_id", "verified_email", "alias")
     candidates = [u.index for u in users if u.method == "invite" and u.email_verified]
-    count = min(round(len(users) * 0.018), len(candidates))
-    for k, index in enumerate(rng.permutation(np.array(candidates, dtype=int))[:count]):
+    wanted, made = max(round(len(users) * 0.018), len(links)), 0
+    for index in rng.permutation(np.array(candidates, dtype=int)):
+        if made == wanted:
+            return
         first = users[index]
         others = [a for a in (accounts[i] for i in rng.integers(len(accounts), size=6))
                   if a.index != first.account and a.signed_up < parameters.end_ms - 60 * MS_DAY]  # fmt: skip
         if not others:
             continue
-        account, link = others[0], links[k % 3]
+        account, link = others[0], links[made % 3]
         moment = max(first.signed_up, account.signed_up) + int(rng.uniform(9, 40) * MS_DAY)
         if moment >= parameters.end_ms - 3 * MS_DAY:
             continue
@@ -391,6 +393,7 @@ def _add_contractors(
         )
         account.members.append(user.index)
         users.append(user)
+        made += 1
 
 
 def _assign_activation(parameters: Parameters, accounts: list[Account], users: list[User]) -> None:

@@ -290,7 +290,7 @@ class _Load:
             "cast(coalesce(arrived, 0) as bigint) as count_events "
             f"from ({came}) full join ({went}) using (received_date) order by received_date"
         )
-        if self.connection.execute(f"select exists ({select})").fetchone()[0]:
+        if self.connection.execute(f"select exists ({select})").fetchall()[0][0]:
             self._write_one(select, "event_loads", out)
 
     def _write_withdrawn(self, ended: list[FileRecord], out: Path) -> None:

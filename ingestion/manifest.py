@@ -135,7 +135,7 @@ def read_manifest(settings: Settings) -> Manifest:
         ).fetchall()
         number = connection.execute(
             "select coalesce(max(cast(split_part(file_id, '-', 2) as bigint)), 0) from ingest_files"
-        ).fetchone()[0]
+        ).fetchall()[0][0]
         return Manifest(
             live=live,
             overlaps=overlaps,
@@ -218,10 +218,10 @@ def _insert_quarantine(
 def _last_load_id(connection: duckdb.DuckDBPyConnection) -> int:
     known = connection.execute(
         "select count(*) from duckdb_tables() where table_name = 'ingest_loads'"
-    ).fetchone()[0]
+    ).fetchall()[0][0]
     if not known:
         return 0
-    return connection.execute("select coalesce(max(load_id), 0) from ingest_loads").fetchone()[0]
+    return connection.execute("select coalesce(max(load_id), 0) from ingest_loads").fetchall()[0][0]
 
 
 def _as_table(records: Iterable[FileRecord]) -> pa.Table:

@@ -18,13 +18,24 @@ EARLIEST = "2000-01-01"  # a clock that was never set says 1970; no such day may
 
 # Set-wise helpers, created in the connection that parses
 MACROS = (
-    # DuckDB's cast to TIMESTAMP drops an offset: cast with time zone, then to UTC. The
-    # fifth character tells ISO 8601 from 'epoch', 'infinity' and five-digit years.
+    # DuckDB's cast to TIMESTAMP drops an offset: cast with time zone (the connection's is
+    # UTC), then to UTC. The range keeps out 'infinity' and years of five digits.
     """
     create or replace macro iso_time(text) as
-        case when text[5] = '-' then try_cast(trim(text) as timestamptz) at time zone 'UTC' end
+        case
+            when try_cast(text as timestamptz)
+                between timestamptz '1000-01-01' and timestamptz '9999-12-31'
+                then cast(try_cast(text as timestamptz) as timestamp)
+        end
     """,
-    "create or replace macro given(text) as case when trim(text) != '' then text end",
+    # blank is not given
+    """
+    create or replace macro given(text) as
+        case
+            when text = '' or (starts_with(text, ' ') and trim(text) = '') then null
+            else text
+        end
+    """,
     # a JSON object as text; NULL when it is something else
     """
     create or replace macro object_text(text) as
@@ -106,7 +117,7 @@ def parser_sql(parser: Parser) -> str:
     fields_taken as (
         select
             *,
-            case when is_json then json_extract_string(line, [{paths}]) end as taken
+            json_extract_string(case when is_json then line else 'null' end, [{paths}]) as taken
         from read
     ),
 

@@ -12,6 +12,7 @@ import duckdb
 from ingestion.lake import INTERNAL, STORED, ensure_datasets, read_dataset, sql_text
 from ingestion.lake_schema import DATASETS
 from ingestion.manifest import committed_load_id
+from warehouse.ops import retry_while_locked
 from warehouse.settings import Settings
 
 # a later row with the same key replaces the earlier one
@@ -22,6 +23,10 @@ CURRENT_ROW_KEYS: Mapping[str, tuple[str, ...]] = {
     "gtm_costs": ("month", "kind"),
     "support_tickets": ("ticket_id",),
     "targets": ("month", "metric"),
+}
+# here a key may have several rows in one file; a later file's rows replace them all
+CURRENT_FILE_KEYS: Mapping[str, tuple[str, ...]] = {
+    "marketing_spend": ("spend_date", "channel", "campaign"),
 }
 
 
@@ -34,7 +39,11 @@ def create_raw_views(settings: Settings) -> None:
     ensure_datasets(settings.lake_dir)
     load_id = committed_load_id(settings)
     settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(str(settings.warehouse_path)) as connection:
+    for attempt in retry_while_locked():
+        with attempt:
+            connection = duckdb.connect(str(settings.warehouse_path))
+    with connection:
+        without_withdrawn = _has_withdrawn_files(connection, settings, load_id)
         connection.execute("begin")
         connection.execute("create schema if not exists raw")
         connection.execute(
@@ -44,16 +53,16 @@ def create_raw_views(settings: Settings) -> None:
             if dataset not in INTERNAL:
                 connection.execute(
                     f"create or replace view raw.{dataset} as "
-                    f"{dataset_select(settings, dataset, load_id)}"
+                    f"{dataset_select(settings, dataset, load_id, without_withdrawn)}"
                 )
         connection.execute("commit")
 
 
-def dataset_select(settings: Settings, dataset: str, load_id: int) -> str:
+def dataset_select(settings: Settings, dataset: str, load_id: int, without_withdrawn: bool) -> str:
     """SQL that selects the rows of ``dataset`` which count as of load ``load_id``."""
     columns = ", ".join(f'"{name}"' for name in DATASETS[dataset])
     conditions = [f"load_id <= {load_id}"]
-    if "file_id" in DATASETS[dataset] and _has_withdrawn_files(settings, load_id):
+    if without_withdrawn and "file_id" in DATASETS[dataset]:
         withdrawn = read_dataset(settings.lake_dir, "withdrawn_files")
         conditions.append(
             f"file_id not in (select file_id from {withdrawn} where load_id <= {load_id})"
@@ -62,20 +71,26 @@ def dataset_select(settings: Settings, dataset: str, load_id: int) -> str:
         f"select {columns} from {read_dataset(settings.lake_dir, dataset)} "
         f"where {' and '.join(conditions)}"
     )
+    newest_first = "load_id desc, file_id desc"
     if keys := CURRENT_ROW_KEYS.get(dataset):
         select += (
             f" qualify row_number() over (partition by {', '.join(keys)} "
-            "order by load_id desc, file_id desc, line_number desc) = 1"
+            f"order by {newest_first}, line_number desc) = 1"
+        )
+    elif keys := CURRENT_FILE_KEYS.get(dataset):
+        select += (
+            f" qualify rank() over (partition by {', '.join(keys)} order by {newest_first}) = 1"
         )
     return select
 
 
-def _has_withdrawn_files(settings: Settings, load_id: int) -> bool:
+def _has_withdrawn_files(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, load_id: int
+) -> bool:
     # most installations never withdraw anything: spare their every read the anti-join
     withdrawn = read_dataset(settings.lake_dir, "withdrawn_files")
-    with duckdb.connect() as connection:
-        query = f"select count(*) > 0 from {withdrawn} where load_id <= {load_id}"
-        return connection.execute(query).fetchone()[0]
+    query = f"select count(*) > 0 from {withdrawn} where load_id <= {load_id}"
+    return connection.execute(query).fetchall()[0][0]
 
 
 def _clock_select(settings: Settings) -> str:

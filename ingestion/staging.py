@@ -1,7 +1,8 @@
 """Files → staged Parquet: read, parse and judge in bounded batches.
 
-Accepted rows go to ``<staging>/<dataset>/``, refused ones to ``<staging>/refused/``; what
-is counted per file on the way is in `Staged`. Nothing here touches the lake.
+Judged rows go to ``<staging>/<dataset>/``, the refused among them also to
+``<staging>/refused/``; what is counted per file on the way is in `Staged`. Nothing here
+touches the lake.
 """
 
 import queue
@@ -95,7 +96,8 @@ class Stager:
         folder = self._folder / dataset
         if not folder.is_dir():
             return None
-        return f"read_parquet({sql_text(glob_escape(str(folder)) + '/*.parquet')})"
+        pieces = sql_text(f"{glob_escape(str(folder))}/*.parquet")
+        return f"(from read_parquet({pieces}) where reason is null)"
 
     def refused_files(self) -> list[Path]:
         return sorted((self._folder / "refused").glob("*.parquet"))
@@ -261,29 +263,27 @@ class Stager:
     # common end
 
     def _take(self, dataset: str, sql: str) -> None:
-        """Run a parser and put its rows where they belong, counting them."""
+        """Run a parser straight into a file, count its rows, copy out the refused ones."""
         self._pieces += 1
-        connection = self._connection
-        connection.execute(f"create or replace temp table parsed as {sql}")
-        for file_no, reason, count in connection.execute(
-            "select file_no, reason, count(*) from parsed group by all"
+        piece = self._folder / dataset / f"piece-{self._pieces:06d}.parquet"
+        piece.parent.mkdir(parents=True, exist_ok=True)
+        self._connection.execute(f"copy ({sql}) to {sql_text(piece)} (format parquet)")
+        judged = f"read_parquet({sql_text(glob_escape(str(piece)))})"
+        refused = False
+        for file_no, reason, count in self._connection.execute(
+            f"select file_no, reason, count(*) from {judged} group by all"
         ).fetchall():
             if reason == "blank":
                 continue
             self.staged.rows_read[file_no] += count
             if reason:
                 self._count_refused(file_no, reason, count)
-        accepted = self._folder / dataset / f"piece-{self._pieces:06d}.parquet"
-        accepted.parent.mkdir(parents=True, exist_ok=True)
-        connection.execute(
-            "copy (select * exclude (reason, detail, raw) from parsed where reason is null) "
-            f"to {sql_text(accepted)} (format parquet, compression lz4)"
-        )
-        self._write_refused(
-            "select file_no, line_number, reason, detail, raw from parsed "
-            "where reason is not null and reason != 'blank'"
-        )
-        connection.execute("drop table parsed")
+                refused = True
+        if refused:
+            self._write_refused(
+                f"select file_no, line_number, reason, detail, raw from {judged} "
+                "where reason is not null and reason != 'blank'"
+            )
 
     def _refuse(self, bad: list[tuple[int, BadLine]]) -> None:
         if not bad:
@@ -311,8 +311,6 @@ class Stager:
         self.staged.reasons.setdefault(file_no, Counter())[reason] += count
 
     def _write_refused(self, select: str) -> None:
-        if not self._connection.execute(f"select exists ({select})").fetchone()[0]:
-            return
         path = self._folder / "refused" / f"piece-{self._pieces:06d}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection.execute(

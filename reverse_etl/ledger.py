@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from reverse_etl.errors import Rejection
-from reverse_etl.plan import LEFT_HASH, PlanCounts, PlannedRecord
+from reverse_etl.plan import LEFT_HASH, Plan, PlanCounts, PlannedRecord
 from reverse_etl.redact import redacted
 from reverse_etl.specs import SyncSpec
 from warehouse.ops import OpsStore, utc_now
@@ -103,20 +103,21 @@ class RunLog:
                 ],
             )
 
-    def drop_obsolete_letters(self, planned_keys: Sequence[str]) -> None:
+    def close_obsolete_letters(self, plan: Plan) -> None:
         """Close open dead letters that the plan no longer wants to send.
 
         Their row left the source, or came back to what the destination holds.
         """
-        keys = pa.table({"record_key": pa.array(list(planned_keys), pa.string())})
         with self.ops.connection() as connection:
-            connection.register("planned_keys", keys)
+            path = str(plan.path).replace("'", "''")
+            connection.execute(f"attach '{path}' as scratch (read_only)")
             connection.execute(
                 "update dead_letters set state = 'obsolete', last_seen_at = ? "
                 "where sync_name = ? and state = 'open' "
-                "and record_key not in (select record_key from planned_keys)",
+                "and record_key not in (select record_key from scratch.planned)",
                 [self.now(), self.spec.name],
             )
+            connection.execute("detach scratch")
 
     def acknowledge(self, answers: Sequence[Sent]) -> None:
         """Write the answers of a batch: ledger, log and dead letters in one transaction."""

@@ -301,7 +301,7 @@ select
     case
         when operation in ('unchanged', 'kept', 'skipped') then operation
         when letters.state = 'dismissed'
-            and letters.payload_hash is not distinct from compared.payload_hash then 'dismissed'
+            and letters.payload_hash = coalesce(compared.payload_hash, '') then 'dismissed'
         when $only_dead_letters and letters.state is distinct from 'open' then 'unchanged'
         else operation
     end as operation,

@@ -16,7 +16,7 @@
     without rows has no memory: it reads everything again, which is cheap as nothing matches.
 -#}
 {% macro received_days_to_build(column='received_date') -%}
-    {%- if not (execute and is_incremental()) -%}
+    {%- if not (execute and this and is_incremental()) -%}
         true
     {%- else -%}
         {{ received_days_condition(touched_received_days(this, model.name), column) }}

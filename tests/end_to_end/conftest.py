@@ -56,7 +56,8 @@ class Installation:
             return {
                 f"{schema}.{table}": str(
                     connection.execute(
-                        f'select count(*), sum(hash(t::varchar)::hugeint) from "{schema}"."{table}" t'
+                        "select count(*), sum(hash(t::varchar)::hugeint) "
+                        f'from "{schema}"."{table}" as t'
                     ).fetchone()
                 )
                 for schema, table in tables

@@ -1,5 +1,7 @@
 """Any part of the landing folder may be missing: the rest works, with a note."""
 
+import json
+
 import pytest
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("poison")]
@@ -26,17 +28,23 @@ def test_events_alone_are_enough(new_installation):
     folder.mkdir(parents=True)
     lines = []
     for person in range(12):
-        user = f'"userId": "u{person}", "anonymousId": "a{person}"'
-        stamp = f"2026-03-{person + 1:02d}T09:0{{}}:00.000Z"
-        lines.append(
-            f'{{"messageId": "i{person}", "type": "identify", {user}, '
-            f'"timestamp": "{stamp.format(0)}", "traits": {{"email": "p{person}@acme{person % 3}.io"}}}}'
-        )
-        for number, event in enumerate(("Signed Up", "Song Played", "Song Played"), start=1):
-            lines.append(
-                f'{{"messageId": "t{person}-{number}", "type": "track", {user}, "event": "{event}", '
-                f'"timestamp": "{stamp.format(number)}", "properties": {{"source": "web"}}}}'
+        ids = {"userId": f"u{person}", "anonymousId": f"a{person}"}
+        traits = {"email": f"p{person}@acme{person % 3}.io"}
+        calls = [{"type": "identify", "traits": traits}] + [
+            {"type": "track", "event": event, "properties": {"source": "web"}}
+            for event in ("Signed Up", "Song Played", "Song Played")
+        ]
+        lines += [
+            json.dumps(
+                ids
+                | call
+                | {
+                    "messageId": f"m{person}-{number}",
+                    "timestamp": f"2026-03-{person + 1:02d}T09:0{number}:00.000Z",
+                }
             )
+            for number, call in enumerate(calls)
+        ]
     (folder / "day.jsonl").write_text("\n".join(lines) + "\n")
     done = installation.plg("run")
     assert "billing" in done.stderr

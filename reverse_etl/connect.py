@@ -1,0 +1,81 @@
+"""From settings to a connected destination: real URLs, or the mocks of this installation."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from reverse_etl.destinations.base import CallCount, Destination
+from reverse_etl.specs import SyncSpec
+from warehouse.ops import OpsStore
+from warehouse.settings import Settings
+
+MOCK = "mock"
+
+
+def is_enabled(settings: Settings, destination: str) -> bool:
+    """Whether this installation syncs to the destination at all."""
+    return bool(getattr(settings, f"{destination}_enabled"))
+
+
+@contextmanager
+def destination_url(
+    settings: Settings, destination: str, base_urls: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """The URL to talk to: given, set, or that of the mocks (started for the block if needed)."""
+    given = (base_urls or {}).get(destination)
+    configured = given or getattr(settings, f"{destination}_url")
+    if configured != MOCK:
+        yield configured.rstrip("/")
+        return
+    from reverse_etl.mocks.process import mocks_running
+
+    with mocks_running(settings) as urls:
+        yield getattr(urls, destination)
+
+
+def connect(settings: Settings, spec: SyncSpec, url: str, calls: CallCount) -> Destination:
+    """The destination of a spec. Vendors' clients are imported here: they are slow to load."""
+    match spec.destination:
+        case "salesforce":
+            from reverse_etl.destinations.salesforce import SalesforceDestination, SalesforceLogin
+
+            login = SalesforceLogin(
+                url,
+                settings.salesforce_client_id,
+                settings.salesforce_client_secret,
+                settings.salesforce_username,
+                settings.salesforce_password,
+            )
+            return SalesforceDestination(spec, login, calls)
+        case "hubspot":
+            from reverse_etl.destinations.hubspot import HubSpotDestination, HubSpotLogin
+
+            return HubSpotDestination(spec, HubSpotLogin(url, settings.hubspot_token), calls)
+    from reverse_etl.destinations.slack import SlackDestination
+
+    return SlackDestination(spec, url, account_links(settings), calls)
+
+
+def account_links(settings: Settings) -> Callable[[str], str | None]:
+    """Account id → page of the account in Salesforce, for accounts that were synced there."""
+    known: dict[str, Any] | None = None
+
+    def link(account_id: str) -> str | None:
+        nonlocal known
+        if known is None:
+            with OpsStore(settings.ops_path).connection() as connection:
+                known = dict(
+                    connection.execute(
+                        "select record_key, destination_id from sync_ledger "
+                        "where sync_name = 'salesforce_accounts' and destination_id is not null"
+                    ).fetchall()
+                )
+        record_id = known.get(account_id)
+        if record_id is None:
+            return None
+        if settings.salesforce_url == MOCK:
+            root = f"http://{settings.mocks_host}:{settings.mocks_port}"
+            return f"{root}/records/salesforce/Account/{record_id}"
+        return f"{settings.salesforce_url.rstrip('/')}/{record_id}"
+
+    return link

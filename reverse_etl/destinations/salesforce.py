@@ -1,0 +1,331 @@
+"""Salesforce through `simple-salesforce`: sObject collections, up to 200 records a call."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from simple_salesforce import Salesforce, SalesforceError
+
+from reverse_etl.destinations.base import (
+    Answer,
+    CallCount,
+    Outgoing,
+    is_loopback,
+    retry_after_seconds,
+)
+from reverse_etl.errors import BatchRefused, Rejection, RetryLater, SessionExpired, SyncStopped
+from reverse_etl.specs import SyncSpec
+
+API_VERSION = "59.0"
+
+_CLASS_OF_CODE = {
+    **dict.fromkeys(
+        [
+            "INVALID_EMAIL_ADDRESS",
+            "STRING_TOO_LONG",
+            "NUMBER_OUTSIDE_VALID_RANGE",
+            "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+            "FIELD_INTEGRITY_EXCEPTION",
+            "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+            "FIELD_FILTER_VALIDATION_EXCEPTION",
+            "JSON_PARSER_ERROR",
+            "INVALID_TYPE_ON_FIELD_IN_RECORD",
+        ],
+        "invalid_value",
+    ),
+    "REQUIRED_FIELD_MISSING": "required_missing",
+    **dict.fromkeys(
+        ["DUPLICATE_VALUE", "DUPLICATES_DETECTED", "DUPLICATE_EXTERNAL_ID"], "duplicate"
+    ),
+    **dict.fromkeys(["INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE"], "unknown_field"),
+    **dict.fromkeys(["ENTITY_IS_DELETED", "NOT_FOUND"], "not_found"),
+    **dict.fromkeys(
+        [
+            "INSUFFICIENT_ACCESS_OR_READONLY",
+            "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+            "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+        ],
+        "permission",
+    ),
+    **dict.fromkeys(
+        [
+            "UNABLE_TO_LOCK_ROW",
+            "SERVER_UNAVAILABLE",
+            "REQUEST_RUNNING_TOO_LONG",
+            "QUERY_TIMEOUT",
+            "UNKNOWN_EXCEPTION",
+            "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+        ],
+        "transient",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class SalesforceLogin:
+    """How to get a session. With a user name the password grant, else client credentials."""
+
+    url: str
+    client_id: str
+    client_secret: str
+    username: str = ""
+    password: str = ""
+    timeout_seconds: float = 30.0
+
+
+class PlainHttpAdapter(HTTPAdapter):
+    """Talks http where the client insists on https: `simple-salesforce` knows no other scheme."""
+
+    def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
+        request.url = "http" + request.url.removeprefix("https")
+        return super().send(request, *args, **kwargs)
+
+
+class SalesforceDestination:
+    """One object of a Salesforce org."""
+
+    def __init__(self, spec: SyncSpec, login: SalesforceLogin, calls: CallCount | None = None):
+        self.spec, self.login = spec, login
+        self.calls = calls or CallCount()
+        self.client: Salesforce | None = None
+        self.session = requests.Session()
+        parts = urlsplit(login.url)
+        if parts.scheme == "http":
+            self.session.mount(f"https://{parts.netloc}", PlainHttpAdapter())
+        if is_loopback(login.url):
+            self.session.trust_env = False
+        # simple-salesforce's errors carry no headers; Retry-After is read from here
+        self._headers: Mapping[str, str] = {}
+        self.session.hooks["response"].append(self._note_headers)
+
+    def _note_headers(self, response: requests.Response, *args: Any, **kwargs: Any) -> None:
+        self._headers = response.headers
+        usage = response.headers.get("Sforce-Limit-Info")
+        if usage:
+            self.calls.usage["Sforce-Limit-Info"] = usage
+
+    def log_in(self) -> None:
+        login = self.login
+        form = {"client_id": login.client_id, "client_secret": login.client_secret}
+        if login.username:
+            form |= {
+                "grant_type": "password",
+                "username": login.username,
+                "password": login.password,
+            }
+        else:
+            form["grant_type"] = "client_credentials"
+        self.calls.count(is_write=False)
+        try:
+            answer = self.session.post(
+                f"{login.url}/services/oauth2/token", data=form, timeout=login.timeout_seconds
+            )
+            body = answer.json()
+        except (requests.RequestException, ValueError) as error:
+            raise RetryLater(f"Salesforce login at {login.url}: {error}") from error
+        if answer.status_code == 429 or answer.status_code >= 500:
+            raise RetryLater(
+                f"Salesforce login: HTTP {answer.status_code}", retry_after_seconds(answer.headers)
+            )
+        if answer.status_code != 200 or "access_token" not in body:
+            raise SyncStopped(
+                f"Salesforce refused the login at {login.url}: {body.get('error')}: "
+                f"{body.get('error_description')}. Check PLG_SALESFORCE_CLIENT_ID, "
+                "_CLIENT_SECRET, _USERNAME and _PASSWORD"
+            )
+        # `instance` is used as it is, so a path (/salesforce) is kept
+        instance = (body.get("instance_url") or login.url).split("://", 1)[-1].rstrip("/")
+        self.client = Salesforce(
+            session_id=body["access_token"],
+            instance=instance,
+            session=self.session,
+            version=API_VERSION,
+        )
+
+    def check(self) -> None:
+        spec = self.spec
+        described = self._call("GET", f"sobjects/{spec.object}/describe")
+        fields = {field["name"]: field for field in described["fields"]}
+        relations = {
+            field["relationshipName"]: field
+            for field in described["fields"]
+            if field.get("relationshipName")
+        }
+        problems = []
+        key = fields.get(spec.external_id or "")
+        if key is None:
+            problems.append(f"no field {spec.external_id} (the external id)")
+        elif not key["externalId"]:
+            problems.append(f"{spec.external_id} is not marked as an external id")
+        for name, mapping in spec.fields.items():
+            if mapping.reference:
+                if name not in relations:
+                    problems.append(f"no relationship {name}")
+            elif name not in fields:
+                problems.append(f"no field {name}")
+            elif not fields[name]["updateable"]:
+                problems.append(f"field {name} cannot be written")
+        problems += [f"no field {name}" for name in spec.set_fields or {} if name not in fields]
+        if problems:
+            raise SyncStopped(
+                f"Salesforce object {spec.object} does not fit {spec.name}.yml: "
+                f"{'; '.join(problems)}. Create or open the fields there, or change the mapping"
+            )
+
+    def call_for(self, outgoing: Outgoing) -> str:
+        if outgoing.record.operation == "delete":
+            return "delete"
+        if outgoing.as_new or outgoing.record.destination_id is None:
+            return "upsert"
+        return "update"
+
+    def send(self, call: str, batch: Sequence[Outgoing]) -> list[Answer]:
+        object_name, key = self.spec.object, self.spec.external_id
+        match call:
+            case "delete":
+                ids = ",".join(str(o.record.destination_id) for o in batch)
+                results = self._call("DELETE", f"composite/sobjects?ids={ids}&allOrNone=false")
+                return [_deleted(result) for result in results]
+            case "upsert":
+                body = [self._new(o) for o in batch]
+                path, method = f"composite/sobjects/{object_name}/{key}", "PATCH"
+            case _:
+                body = [self._changed(o) for o in batch]
+                path, method = "composite/sobjects", "PATCH"
+        results = self._call(method, path, {"allOrNone": False, "records": body})
+        if not isinstance(results, list) or len(results) != len(batch):
+            raise RetryLater(f"Salesforce answered {len(results or [])} of {len(batch)} records")
+        return [
+            _answer(result, by_id=call == "update") if result else Answer(rejection=_no_answer())
+            for result in results
+        ]
+
+    def close(self) -> None:
+        self.session.close()
+
+    # records -----------------------------------------------------------------------------
+
+    def _new(self, outgoing: Outgoing) -> dict[str, Any]:
+        fields = self._values(outgoing.fields)
+        return {
+            "attributes": {"type": self.spec.object},
+            str(self.spec.external_id): outgoing.record.record_key,
+            # the record may exist after all: what is null here is cleared there
+            **fields,
+        }
+
+    def _changed(self, outgoing: Outgoing) -> dict[str, Any]:
+        record = {
+            "attributes": {"type": self.spec.object},
+            "Id": outgoing.record.destination_id,
+            **self._values(outgoing.fields),
+        }
+        if outgoing.record.operation == "match":
+            record[str(self.spec.external_id)] = outgoing.record.record_key
+        return record
+
+    def _values(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name, value in fields.items():
+            mapping = self.spec.fields.get(name)
+            if mapping is None or mapping.reference is None:
+                values[name] = value
+            elif value is not None:
+                values[name] = {mapping.reference: value}
+            else:
+                values[_foreign_key(name)] = None
+        return values
+
+    # calls -------------------------------------------------------------------------------
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        if self.client is None:
+            self.log_in()
+        assert self.client is not None
+        self.calls.count(is_write=method != "GET")
+        self._headers = {}
+        try:
+            return self.client.restful(
+                path,
+                method=method,
+                timeout=self.login.timeout_seconds,
+                **({"data": json.dumps(body)} if body is not None else {}),
+            )
+        except SalesforceError as error:
+            raise self._named(error) from error
+        except (requests.RequestException, ValueError) as error:
+            raise RetryLater(f"Salesforce {method} {path.split('?')[0]}: {error}") from error
+
+    def _named(self, error: SalesforceError) -> Exception:
+        code, message = _code_and_message(error.content)
+        said = f"Salesforce says {error.status} {code}: {message}"
+        if error.status == 401:
+            return SessionExpired(said)
+        if error.status == 429 or error.status >= 500:
+            return RetryLater(said, retry_after_seconds(self._headers))
+        if error.status == 403:
+            hint = (
+                "the daily API limit is used up; run the sync again tomorrow"
+                if code == "REQUEST_LIMIT_EXCEEDED"
+                else "give the integration user the right to do this"
+            )
+            return SyncStopped(f"{said}; {hint}")
+        if error.status == 404:
+            return SyncStopped(
+                f"{said}. Object {self.spec.object} or field {self.spec.external_id} is not there "
+                "or not visible to the integration user"
+            )
+        return BatchRefused(said, code)
+
+
+def _foreign_key(relationship: str) -> str:
+    """``Account`` → ``AccountId``, ``PLG_Account__r`` → ``PLG_Account__c``."""
+    if relationship.endswith("__r"):
+        return f"{relationship[:-1]}c"
+    return f"{relationship}Id"
+
+
+def _code_and_message(content: Any) -> tuple[str, str]:
+    entries = content if isinstance(content, list) else [content]
+    first = entries[0] if entries else {}
+    if isinstance(first, dict):
+        return str(first.get("errorCode", "")), str(first.get("message", first))
+    return "", str(first)
+
+
+def _answer(result: Mapping[str, Any], by_id: bool) -> Answer:
+    if result["success"]:
+        return Answer(destination_id=result["id"])
+    return Answer(rejection=_rejection(result["errors"], by_id))
+
+
+def _deleted(result: Mapping[str, Any]) -> Answer:
+    answer = _answer(result, by_id=True)
+    gone = answer.rejection is not None and answer.rejection.error_class == "not_found"
+    return Answer() if gone else answer
+
+
+def _no_answer() -> Rejection:
+    return Rejection("transient", "Salesforce gave no answer for this record")
+
+
+def _rejection(errors: Sequence[Mapping[str, Any]], by_id: bool) -> Rejection:
+    first = errors[0] if errors else {}
+    code = str(first.get("statusCode", ""))
+    words = "; ".join(f"{e.get('statusCode')}: {e.get('message')}" for e in errors)
+    return Rejection(classify(code, str(first.get("message", "")), first, by_id), words, code)
+
+
+def classify(code: str, message: str, error: Mapping[str, Any], by_id: bool = True) -> str:
+    """Our error class for one of Salesforce's status codes."""
+    if code == "INVALID_FIELD" and message.startswith("Foreign key external ID"):
+        return "missing_reference"
+    if code in ("INVALID_CROSS_REFERENCE_KEY", "MALFORMED_ID"):
+        # without a named field it is the record's own id that leads nowhere
+        fields = [name for name in error.get("fields") or [] if name != "Id"]
+        return "missing_reference" if fields or not by_id else "not_found"
+    return _CLASS_OF_CODE.get(code, "refused")

@@ -1,0 +1,406 @@
+"""A run of a sync: plan, send in batches, acknowledge record by record.
+
+    source (published copy) ─┐
+                             ├─ plan.make_plan ──> batches ──> Destination.send ──> ledger
+    ledger (ops store)      ─┘                        ^              │
+                                                      └── bisect, resend, retry
+
+Whatever happens, what the destination acknowledged is in the ledger before the next batch goes
+out, and what it did not is planned again by the next run. Every write is an upsert or names its
+record by id, so sending twice is harmless (Slack excepted: see `destinations.slack`).
+"""
+
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+from reverse_etl.connect import connect, destination_url, is_enabled
+from reverse_etl.destinations.base import Answer, CallCount, Destination, Outgoing
+from reverse_etl.errors import (
+    BatchRefused,
+    BreakerTripped,
+    DestinationError,
+    Rejection,
+    SessionExpired,
+    SyncBusy,
+    SyncError,
+    SyncStopped,
+)
+from reverse_etl.ledger import RunLog, RunStatus, Sent
+from reverse_etl.plan import Plan, PlanCounts, PlannedRecord, make_plan
+from reverse_etl.retry import retrying
+from reverse_etl.specs import SyncSpec, find_spec
+from warehouse.ops import OpsStore, utc_now
+from warehouse.settings import Settings
+
+Progress = Callable[[int, int], None]
+
+MAX_RESENDS = 2
+"""How often one record is sent again within a run, after an answer that invites it."""
+
+SAME_REFUSALS = 20
+"""Records refused one by one in the same words, with none accepted, before a run gives up."""
+
+_SENT_AS_NEW = ("not_found", "required_missing")
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What a run did. ``ok`` is False whenever a person should look."""
+
+    sync_name: str
+    destination: str
+    status: RunStatus
+    run_id: str | None = None
+    message: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    source_rows: int = 0
+    planned_creates: int = 0
+    planned_updates: int = 0
+    planned_deletes: int = 0
+    unchanged: int = 0
+    dismissed: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    api_calls: int = 0
+    write_calls: int = 0
+    failure_rate_limit: float = 1.0
+    sample: list[dict[str, Any]] = field(default_factory=list)
+    rejections: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return self.status in ("succeeded", "disabled", "planned")
+
+    @property
+    def failure_rate(self) -> float:
+        """Refused records as a share of those answered; 0 where none was sent."""
+        answered = self.accepted + self.rejected
+        return self.rejected / answered if answered else 0.0
+
+    @property
+    def is_over_threshold(self) -> bool:
+        """True where the failure rate calls for an alert."""
+        return self.failure_rate > self.failure_rate_limit
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON and for Dagster's metadata."""
+        report = {**asdict(self), "ok": self.ok, "failure_rate": self.failure_rate}
+        for name in ("started_at", "finished_at"):
+            report[name] = report[name].isoformat() if report[name] else None
+        return report
+
+
+def run_sync(
+    settings: Settings,
+    name: str,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    *,
+    base_urls: Mapping[str, str] | None = None,
+    release: bool = False,
+    only_dead_letters: bool = False,
+    specs_folder: Path | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    sleep: Callable[[float], None] = time.sleep,
+    chance: random.Random | None = None,
+) -> SyncReport:
+    """Bring a destination up to date with its published table.
+
+    ``progress(done, total)`` is called after each batch. ``base_urls`` (destination → URL)
+    overrides settings. ``release`` lets a plan pass that the circuit breaker stopped.
+
+    Returns a report also when the destination failed (``status`` failed, partial); raises
+    `SyncError` where there is nothing to report on: an unknown or wrong spec, a missing source,
+    the same sync already running.
+    """
+    spec = find_spec(name, specs_folder)
+    report = SyncReport(
+        spec.name, spec.destination, "disabled", failure_rate_limit=spec.failure_rate
+    )
+    if not is_enabled(settings, spec.destination):
+        return replace(
+            report,
+            message=f"{spec.destination} is switched off (PLG_{spec.destination.upper()}_ENABLED)",
+        )
+    ops = OpsStore(settings.ops_path)
+    scratch = settings.home / "sync" / f"{spec.name}.plan.duckdb"
+    with _only_run(settings, spec):
+        if dry_run:
+            plan = make_plan(
+                spec,
+                settings.published_path,
+                ops,
+                scratch.with_suffix(".dry.duckdb"),
+                released=True,
+            )
+            plan.path.unlink(missing_ok=True)
+            return replace(_with_plan(report, plan), status="planned")
+        log = RunLog(ops, spec, uuid4().hex, clock)
+        started_at = clock()
+        log.start()
+        report = replace(report, run_id=log.run_id, started_at=started_at, status="running")
+        sending = Sending(spec, log, sleep, chance or random.Random())
+        status: RunStatus = "failed"
+        message: str | None = "ended before it was done"
+        try:
+            plan = make_plan(
+                spec,
+                settings.published_path,
+                ops,
+                scratch,
+                released=release,
+                only_dead_letters=only_dead_letters,
+            )
+            report = _with_plan(report, plan)
+            log.planned(plan.counts)
+            if not only_dead_letters:
+                log.close_obsolete_letters(plan)
+            if plan.counts.to_send:
+                with destination_url(settings, spec.destination, base_urls) as url:
+                    sending.run(connect(settings, spec, url, sending.calls), plan, progress)
+            status = "partial" if sending.rejected else "succeeded"
+            message = sending.summary() if sending.rejected else None
+            if release:
+                message = f"released by a person{f'; {message}' if message else ''}"
+        except DestinationError as error:
+            message = str(error)
+        except SyncError as error:
+            message = str(error)
+            status = "stopped" if isinstance(error, BreakerTripped) else "failed"
+            if not isinstance(error, BreakerTripped):
+                raise
+        except BaseException as error:
+            message = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            log.finish(
+                status,
+                message,
+                accepted=sending.accepted,
+                rejected=sending.rejected,
+                api_calls=sending.calls.all,
+                write_calls=sending.calls.writes,
+            )
+            for leftover in (scratch, scratch.with_suffix(".duckdb.wal")):
+                leftover.unlink(missing_ok=True)
+        return replace(
+            report,
+            status=status,
+            message=message,
+            finished_at=clock(),
+            accepted=sending.accepted,
+            rejected=sending.rejected,
+            api_calls=sending.calls.all,
+            write_calls=sending.calls.writes,
+            rejections=sending.rejections,
+        )
+
+
+@contextmanager
+def _only_run(settings: Settings, spec: SyncSpec) -> Iterator[None]:
+    """Two runs of one sync never overlap; the kernel frees the lock of a killed one."""
+    path = settings.home / "sync" / f"{spec.name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SyncBusy(
+            f"sync {spec.name} is running already ({path} is held); wait for it to end"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _with_plan(report: SyncReport, plan: Plan) -> SyncReport:
+    counts: PlanCounts = plan.counts
+    return replace(
+        report,
+        source_rows=counts.source_rows,
+        planned_creates=counts.creates,
+        planned_updates=counts.updates,
+        planned_deletes=counts.deletes,
+        unchanged=counts.unchanged,
+        dismissed=counts.dismissed,
+        sample=plan.sample,
+    )
+
+
+class Sending:
+    """The sending half of a run: batches, retries, bisection, second tries; keeps the counts."""
+
+    def __init__(
+        self, spec: SyncSpec, log: RunLog, sleep: Callable[[float], None], chance: random.Random
+    ):
+        self.spec, self.log = spec, log
+        self.retrying = retrying(sleep, chance)
+        self.calls = CallCount()
+        self.accepted = 0
+        self.rejected = 0
+        self.rejections: list[dict[str, Any]] = []
+        self._classes: dict[str, int] = {}
+        self._same_refusals: tuple[str, int] = ("", 0)
+        self._again: deque[Outgoing] = deque()
+
+    def run(self, destination: Destination, plan: Plan, progress: Progress | None) -> None:
+        """Send all of a plan; raises `SyncStopped` or `RetryLater` when it cannot go on."""
+        self.destination = destination
+        total = plan.counts.to_send
+        try:
+            self._call(destination.log_in)
+            self._call(destination.check)
+            for call, batch in self._batches(map(self._outgoing, plan.records())):
+                self._deliver(call, batch)
+                if progress is not None:
+                    progress(self.accepted + self.rejected, total)
+            while self._again:
+                waiting, self._again = self._again, deque()
+                for call, batch in self._batches(iter(waiting)):
+                    self._deliver(call, batch)
+                if progress is not None:
+                    progress(self.accepted + self.rejected, total)
+        finally:
+            destination.close()
+
+    def summary(self) -> str:
+        """How many were refused and why, in one line."""
+        classes = ", ".join(f"{count} {name}" for name, count in sorted(self._classes.items()))
+        first = self.rejections[0]
+        return (
+            f"{self.rejected} record(s) refused ({classes}); first: {first['record_key']}: "
+            f"{first['message']}. They are tried again in every run; see ops.dead_letters"
+        )
+
+    # batches -----------------------------------------------------------------------------
+
+    def _outgoing(self, record: PlannedRecord) -> Outgoing:
+        match record.operation:
+            case "create":
+                # a new record has nothing to clear
+                fields = {name: v for name, v in record.payload.items() if v is not None}
+                return Outgoing(record, fields)
+            case "match":
+                # what the warehouse does not know leaves the matched record's value alone
+                fields = {name: v for name, v in record.payload.items() if v is not None}
+                return Outgoing(record, fields)
+            case "close":
+                return Outgoing(record, dict(self.spec.set_fields or {}))
+            case "delete":
+                return Outgoing(record, {})
+        return Outgoing(record, record.changed)
+
+    def _batches(self, outgoing: Iterator[Outgoing]) -> Iterator[tuple[str, list[Outgoing]]]:
+        """Full batches per kind of call, then what is left of each."""
+        waiting: dict[str, list[Outgoing]] = {}
+        for entry in outgoing:
+            call = self.destination.call_for(entry)
+            batch = waiting.setdefault(call, [])
+            batch.append(entry)
+            if len(batch) == self.spec.records_per_call:
+                yield call, waiting.pop(call)
+        yield from waiting.items()
+
+    def _deliver(self, call: str, batch: Sequence[Outgoing]) -> None:
+        try:
+            answers = self._call(lambda: self.destination.send(call, batch))
+        except BatchRefused as error:
+            self._bisect(call, batch, error)
+            return
+        self._settle(batch, answers)
+
+    def _bisect(self, call: str, batch: Sequence[Outgoing], error: BatchRefused) -> None:
+        """Halve a batch that was refused as a whole until the bad records stand alone."""
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            self._deliver(call, batch[:middle])
+            self._deliver(call, batch[middle:])
+            return
+        self._settle(batch, [Answer(rejection=_refusal_of_one(error))])
+        words, count = self._same_refusals
+        count = count + 1 if words == str(error) else 1
+        self._same_refusals = (str(error), count)
+        if count >= SAME_REFUSALS and self.accepted == 0:
+            raise SyncStopped(
+                f"{count} batches were refused one after the other and none accepted: {error}"
+            )
+
+    # calls -------------------------------------------------------------------------------
+
+    def _call(self, call: Callable[[], Any]) -> Any:
+        """One call with retries; an expired session is renewed once."""
+        try:
+            return self.retrying(call)
+        except SessionExpired:
+            self.retrying(self.destination.log_in)
+        try:
+            return self.retrying(call)
+        except SessionExpired as error:
+            raise SyncStopped(f"the session was refused right after a login: {error}") from error
+
+    # answers -----------------------------------------------------------------------------
+
+    def _settle(self, batch: Sequence[Outgoing], answers: Sequence[Answer]) -> None:
+        """Put second tries aside, write the rest to the store, count."""
+        final: list[Sent] = []
+        for outgoing, answer in zip(batch, answers, strict=True):
+            again = _second_try(outgoing, answer.rejection)
+            if again is not None:
+                self._again.append(again)
+                continue
+            final.append(
+                Sent(outgoing.record, outgoing.fields, answer.destination_id, answer.rejection)
+            )
+        if not final:
+            return
+        self.log.acknowledge(final)
+        for sent in final:
+            if sent.rejection is None:
+                self.accepted += 1
+                continue
+            self.rejected += 1
+            name = sent.rejection.error_class
+            self._classes[name] = self._classes.get(name, 0) + 1
+            if len(self.rejections) < 20:
+                self.rejections.append(
+                    {
+                        "record_key": sent.record.record_key,
+                        "operation": sent.record.operation,
+                        "error_class": name,
+                        "message": sent.rejection.message,
+                        "next_action": sent.rejection.next_action,
+                    }
+                )
+
+
+def _second_try(outgoing: Outgoing, rejection: Rejection | None) -> Outgoing | None:
+    """The record to send again in this run, where the answer invites it."""
+    if rejection is None or outgoing.resent >= MAX_RESENDS:
+        return None
+    resent = outgoing.resent + 1
+    if rejection.is_transient:
+        return replace(outgoing, resent=resent)
+    gone = rejection.error_class in _SENT_AS_NEW and outgoing.record.destination_id is not None
+    if gone and not outgoing.as_new and outgoing.record.operation in ("match", "update"):
+        # deleted or merged over there: write it whole, by its external id
+        fields = {name: v for name, v in outgoing.record.payload.items() if v is not None}
+        return replace(outgoing, fields=fields, as_new=True, resent=resent)
+    return None
+
+
+def _refusal_of_one(error: BatchRefused) -> Rejection:
+    classes = {"INVALID_FIELD": "unknown_field", "PROPERTY_DOESNT_EXIST": "unknown_field"}
+    classes["CONFLICT"] = "duplicate"
+    return Rejection(classes.get(error.code, "invalid_value"), str(error), error.code)

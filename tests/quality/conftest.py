@@ -1,0 +1,288 @@
+"""A small warehouse, consistent to the cent, as ingestion and dbt would leave it.
+
+Tests damage it with one statement and look which expectation says so.
+"""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingestion.lake_schema import DATASETS
+from warehouse.ops import OpsStore, utc_now
+from warehouse.settings import Settings
+
+AS_OF = "2026-06-30T00:00:00Z"
+
+
+def sql_types(columns):
+    return ", ".join(f'"{name}" {type_name}' for name, type_name in columns.items())
+
+
+EMPTY_RAW = "create schema raw;" + "".join(
+    f"create table raw.{dataset} ({sql_types(columns)});" for dataset, columns in DATASETS.items()
+)
+
+FILLED_RAW = """
+insert into raw.events by name
+    select 'm' || i as message_id, 'track' as call_type, 'report_created' as event_name,
+        'usr_' || (i % 7) as user_id, 'anon_' || (i % 9) as anonymous_id,
+        timestamp '2026-06-29 00:00' + interval (i) minute as event_at,
+        timestamp '2026-06-29 00:00' + interval (i) minute as received_at,
+        '{"plan_tier": "free"}' as properties, '{}' as traits, 'segment' as source_format,
+        date '2026-06-29' as received_date, 'f1' as file_id, i as line_number, 1 as load_id
+    from range(60) as r(i);
+insert into raw.events by name
+    select 'v1' as message_id, 'page' as call_type, 'anon_1' as anonymous_id,
+        timestamp '2026-06-29 10:00' as event_at, timestamp '2026-06-29 10:00' as received_at,
+        '{}' as properties, '{}' as traits, date '2026-06-29' as received_date,
+        'f1' as file_id, 61 as line_number, 1 as load_id;
+insert into raw.stripe_events by name
+    select 'evt_' || i as event_id, 'customer.subscription.updated' as event_type,
+        timestamp '2026-05-01' + interval (i) day as created_at, true as is_livemode,
+        'subscription' as object_type, 'sub_1' as object_id,
+        '{"id": "sub_1", "status": "active", "currency": "usd", "discounts": [
+            {"coupon": {"percent_off": 20, "duration": "forever"}}], "items": {"data": [
+            {"id": "si_1", "quantity": 5, "price": {"unit_amount": 2900, "currency": "usd",
+             "recurring": {"interval": "month", "interval_count": 1}}},
+            {"id": "si_2", "price": {"unit_amount": null, "currency": "usd",
+             "recurring": {"interval": "year", "interval_count": 1}}}]}}' as object,
+        '{}' as previous_attributes, timestamp '2026-06-01' as received_at,
+        'f2' as file_id, i as line_number, 1 as load_id
+    from range(3) as r(i);
+insert into raw.stripe_events by name
+    select 'evt_c' as event_id, 'customer.created' as event_type,
+        timestamp '2026-05-01' as created_at, 'customer' as object_type, 'cus_1' as object_id,
+        '{"id": "cus_1", "currency": null}' as object, '{}' as previous_attributes,
+        'f2' as file_id, 9 as line_number, 1 as load_id;
+insert into raw.crm_records by name
+    select 'salesforce' as crm, 'accounts' as object_name, '001' || i as record_id,
+        '{"Id": "001' || i || '"}' as record, timestamp '2026-06-01' as modified_at,
+        false as is_deleted, 'f3' as file_id, i as line_number, 1 as load_id
+    from range(3) as r(i);
+insert into raw.contracts by name
+    select 'c1' as contract_id, 'acc_1' as account, date '2026-01-01' as start_date,
+        date '2026-12-31' as end_date, 12000 as annual_value, 'usd' as currency, 50 as seats;
+insert into raw.fx_rates by name
+    select date '2026-01-01' + interval (i) month as month, c as currency,
+        1.08 + i / 100 as rate
+    from range(6) as r(i), (values ('EUR'), ('gbp')) as t(c);
+insert into raw.firmographics by name
+    select 'example.com' as domain, 'Example' as company, 40 as employees;
+insert into raw.marketing_spend by name
+    select date '2026-06-01' as spend_date, 'paid_search' as channel, 120.5 as amount,
+        'USD' as currency;
+insert into raw.gtm_costs by name
+    select date '2026-06-01' as month, 'sales' as kind, 9000 as amount;
+insert into raw.support_tickets by name
+    select 't1' as ticket_id, timestamp '2026-06-01' as opened_at,
+        timestamp '2026-06-02' as resolved_at;
+"""
+
+SEEDS = """
+create schema seeds;
+create table seeds.event_registry as
+    select * from (values ('report_created', 'create_report'), ('signed_up', null))
+        as t(event_name, replaces);
+create table seeds.pql_models as select 'rubric_150' as model_key, 150 as max_points;
+create table seeds.pql_tiers as
+    select * from (values ('rubric_150', 'hot', 80), ('rubric_150', 'warm', 50),
+        ('rubric_150', 'watching', 30), ('rubric_150', 'none', 0))
+        as t(model_key, tier, min_points);
+"""
+
+IDENTITY = """
+create schema staging;
+create schema identity;
+create table staging.stg_events__event_days as
+    select 'usr_' || i as user_id, 'anon_' || i as anonymous_id, 10 as count_events
+    from range(7) as r(i)
+    union all select null, 'anon_8', 1
+    union all select null, null, 5;
+create table identity.bridge_person_ids as
+    select 'user_id' as id_type, 'usr_' || i as id_value, 'per_' || i as person_id
+    from range(7) as r(i)
+    union all
+    select 'anonymous_id', 'anon_' || i, 'per_' || i from range(9) as r(i)
+    union all
+    select 'email', 'p' || i || '@example.com', 'per_' || i from range(7) as r(i);
+create table identity.bridge_account_people as
+    select 'acc_' || (i % 3) as account_id, 'per_' || i as person_id, 'group' as method,
+        1.0 as confidence, true as is_primary
+    from range(7) as r(i);
+create table identity.bridge_crm_records as
+    select 'salesforce' as crm, 'accounts' as object, '0010' as record_id,
+        null as person_id, 'acc_0' as account_id, 'domain' as method, 0.9 as confidence;
+"""
+
+MARTS = """
+create schema core; create schema revenue; create schema pql; create schema activation;
+create schema funnel; create schema retention;
+create table core.dim_as_of as select timestamp '2026-06-30' as as_of_at;
+create table core.dim_people as
+    select 'per_' || i as person_id,
+        case when i < 7 then 'acc_' || (i % 3) end as primary_account_id
+    from range(9) as r(i);
+create table core.dim_accounts as
+    select 'acc_' || i as account_id, 'Account ' || i as account_name,
+        '1-50' as segment, 40 as employees, i = 1 as is_paying
+    from range(3) as r(i);
+create table core.fct_person_days as
+    select 'per_' || i as person_id, 'acc_' || (i % 3) as account_id,
+        date '2026-06-29' as activity_date, 'report_created' as event_name, 10 as count_events
+    from range(7) as r(i)
+    union all
+    select 'per_8', null, date '2026-06-29', 'page_viewed', 1;
+create table revenue.fct_mrr_months as
+    select * from (values
+        ('acc_1', date '2026-04-01', 0.00, 100.00, 0.00, 0.00, 0.00, 0.00, 0.00, 100.00),
+        ('acc_1', date '2026-05-01', 100.00, 0.00, 20.50, -5.00, 0.00, 0.00, 1.25, 116.75),
+        ('acc_1', date '2026-06-01', 116.75, 0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 116.75),
+        ('acc_2', date '2026-05-01', 0.00, 50.00, 0.00, 0.00, -50.00, 0.00, 0.00, 0.00),
+        ('acc_2', date '2026-06-01', 0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 0.00)
+    ) as t(account_id, month, opening_mrr, new_mrr, expansion_mrr, contraction_mrr, churn_mrr,
+        reactivation_mrr, fx_mrr, closing_mrr);
+create table revenue.fct_mrr_movements as
+    select * from (values
+        ('acc_1', date '2026-04-03', 'new', 'seats', 100.00),
+        ('acc_1', date '2026-05-01', 'fx', 'fx', 1.25),
+        ('acc_1', date '2026-05-09', 'expansion', 'seats', 20.50),
+        ('acc_1', date '2026-05-20', 'contraction', 'discount', -5.00),
+        ('acc_2', date '2026-05-02', 'new', 'seats', 50.00),
+        ('acc_2', date '2026-05-28', 'churn', 'tier', -50.00)
+    ) as t(account_id, movement_date, movement_type, cause, amount);
+create table revenue.rpt_nrr as
+    select * from (values
+        (date '2026-05-01', 1, 'all', 'all', 100.00, 20.50, 5.00, 0.00, 1.155, 0.95, 25),
+        (date '2026-04-01', 12, 'all', 'all', 0.00, 0.00, 0.00, 0.00, null, null, 0),
+        -- churned twice within the window: below zero, and too small to judge
+        (date '2026-05-01', 12, 'plan', 'team', 29.00, 0.00, 0.00, 58.00, -1.0, 0.0, 1)
+    ) as t(month, window_months, dimension, dimension_value, starting_mrr, expansion_mrr,
+        contraction_mrr, churn_mrr, nrr, grr, count_accounts_start);
+create table pql.fct_scores as
+    select * from (values
+        ('rubric_150', 'acc_0', date '2026-06-28', 30.00, 3, 'watching'),
+        ('rubric_150', 'acc_0', date '2026-06-29', 85.50, 6, 'hot'),
+        ('rubric_150', 'acc_2', date '2026-06-29', 0.00, 1, 'none')
+    ) as t(model_key, account_id, score_date, points, score_10, tier);
+create table pql.fct_score_reasons as
+    select * from (values
+        ('rubric_150', 'acc_0', date '2026-06-28', 'core_workflow', 30.00),
+        ('rubric_150', 'acc_0', date '2026-06-29', 'core_workflow', 60.50),
+        ('rubric_150', 'acc_0', date '2026-06-29', 'team', 25.00)
+    ) as t(model_key, account_id, score_date, signal_key, points);
+create table pql.fct_transitions as
+    select 'rubric_150' as model_key, 'acc_0' as account_id, date '2026-06-29' as score_date,
+        'watching' as from_tier, 'hot' as to_tier, timestamp '2026-06-29 08:00' as transitioned_at;
+create table activation.rpt_activation_cohorts as
+    select * from (values
+        (date '2026-06-01', 'all', 7, 3, 3 / 7), (date '2026-06-01', '1-50', 7, 3, 3 / 7)
+    ) as t(cohort_week, segment, signups, activated_7d, activation_rate);
+create table activation.fct_person_milestones as
+    select 'per_1' as person_id, m as milestone, timestamp '2026-06-02' as reached_at,
+        15 as minutes_since_signup
+    from (values ('setup'), ('activation')) as t(m);
+create table funnel.fct_stages as
+    select 'person' as entity_type, 'per_1' as entity_id, s as stage,
+        timestamp '2026-06-01' as reached_at
+    from (values ('visitor'), ('signed_up'), ('activated')) as t(s)
+    union all select 'account', 'acc_1', 'paying', timestamp '2026-06-03';
+create table funnel.rpt_funnel as
+    select date '2026-06-01' as cohort_month, 'all' as dimension, 'all' as dimension_value,
+        'person' as entity_type, stage, entities, conversion_from_previous,
+        entities / 9 as conversion_from_first
+    from (values ('visitor', 9, null), ('signed_up', 7, 7 / 9), ('activated', 3, 3 / 7),
+        ('pql', 1, 1 / 3), ('paying', 2, 2 / 3), ('expanded', 0, 0)
+    ) as t(stage, entities, conversion_from_previous);
+create table retention.rpt_retention as
+    select date '2026-06-01' as cohort_date, 'day' as grain, 'person' as entity_type, method,
+        day_number, 7 as cohort_size, retained, retained / 7 as retention_rate
+    from (values ('bounded', 1, 3), ('rolling', 1, 5), ('bounded', 7, 4), ('rolling', 7, 4)
+    ) as t(method, day_number, retained);
+create table retention.rpt_active_users as
+    select date '2026-06-29' as activity_date, 3 as dau, 5 as wau, 7 as mau;
+create table retention.fct_lifecycle_weeks as
+    select 'person' as entity_type, 'per_1' as entity_id, w as week, s as state
+    from (values (date '2026-06-01', 'new'), (date '2026-06-08', 'dormant'),
+        (date '2026-06-15', 'resurrected'), (date '2026-06-22', 'retained')) as t(w, s);
+"""
+
+SYNCS = """
+create schema syncs;
+create table syncs.sync_salesforce__accounts as
+    select account_id as record_key, case when account_id = 'acc_0' then '0010' end
+        as crm_record_id, account_name, case when account_id = 'acc_1' then 116.75 end as mrr,
+        case when account_id = 'acc_0' then 'hot' end as pql_tier
+    from core.dim_accounts;
+create table syncs.sync_salesforce__contacts as
+    select person_id as record_key, null::varchar as crm_record_id,
+        primary_account_id as account_id, person_id || '@example.com' as email,
+        'Unknown' as last_name
+    from core.dim_people where primary_account_id is not null;
+create table syncs.sync_salesforce__pqls as
+    select 'rubric_150|acc_0' as record_key, 'acc_0' as account_id, 'hot' as tier;
+create table syncs.sync_hubspot__companies as
+    select record_key, mrr, pql_tier from syncs.sync_salesforce__accounts;
+create table syncs.sync_hubspot__contacts as
+    select email as record_key, account_id, email from syncs.sync_salesforce__contacts;
+create table syncs.sync_slack__hot_pqls as
+    select 'rubric_150|acc_0|2026-06-29' as record_key, 'acc_0' as account_id;
+"""
+
+EMPTIED = """
+select 'delete from ' || schema_name || '.' || table_name from duckdb_tables()
+where schema_name not in ('seeds', 'raw') and table_name <> 'dim_as_of'
+"""
+
+
+def run_sql(path: Path, sql: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(sql)
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(home=tmp_path / "home", as_of=AS_OF, _env_file=None)
+
+
+@pytest.fixture
+def landed(settings) -> Settings:
+    """Raw data has landed and been written down; nothing is built."""
+    run_sql(settings.warehouse_path, EMPTY_RAW + FILLED_RAW)
+    register_file(settings, "f1", "events/segment/a.jsonl", "events", 1, read=61, accepted=61)
+    register_file(settings, "f2", "stripe/events/a.jsonl", "stripe_events", 1, read=4, accepted=4)
+    return settings
+
+
+@pytest.fixture
+def built(landed) -> Settings:
+    """Everything is built."""
+    run_sql(landed.warehouse_path, SEEDS + IDENTITY + MARTS + SYNCS)
+    return landed
+
+
+@pytest.fixture
+def empty(settings) -> Settings:
+    """Nothing has ever landed; every table is there and empty."""
+    run_sql(settings.warehouse_path, EMPTY_RAW + SEEDS + IDENTITY + MARTS + SYNCS)
+    with duckdb.connect(str(settings.warehouse_path)) as connection:
+        for (delete,) in connection.execute(EMPTIED).fetchall():
+            connection.execute(delete)
+    return settings
+
+
+def register_file(
+    settings, file_id, path, dataset, load_id, read, accepted, quarantined=0, duplicate=0,
+    status="loaded", message=None,
+) -> None:  # fmt: skip
+    with OpsStore(settings.ops_path).connection() as connection:
+        connection.execute(
+            "insert into ingest_files (file_id, path, dataset, load_id, rows_read, rows_accepted, "
+            "rows_quarantined, rows_duplicate, status, message, loaded_at) "
+            "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                file_id, path, dataset, load_id, read, accepted, quarantined, duplicate, status,
+                message, utc_now(),
+            ],
+        )  # fmt: skip

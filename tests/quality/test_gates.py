@@ -1,0 +1,479 @@
+"""Gates: clean data passes whatever its size, and every damage is named.
+
+GIVEN a warehouse that is right, WHEN one thing in it is damaged, THEN exactly the
+expectation written for it fails.
+"""
+
+import json
+
+import duckdb
+import pytest
+
+from quality.gates import GateNotPassed, GateNotRun, require_gate, run_gate
+from quality.suites import gate_names, load_suite
+from tests.quality.conftest import EMPTY_RAW, register_file, run_sql
+from warehouse.ops import OpsStore
+
+
+def failed(report):
+    return {result.key for result in report.results if not result.passed}
+
+
+def ops_rows(settings, sql):
+    with OpsStore(settings.ops_path).connection() as connection:
+        return connection.execute(sql).fetchall()
+
+
+# -- clean data --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gate", gate_names())
+def test_right_data_passes_without_a_warning(built, gate):
+    report = run_gate(built, gate)
+    assert failed(report) == set()
+    assert report.passed
+    assert [r.key for r in report.results] == [e.key for e in load_suite(gate).expectations]
+
+
+@pytest.mark.parametrize("gate", gate_names())
+def test_empty_tables_pass(empty, gate):
+    report = run_gate(empty, gate)
+    assert failed(report) == set()
+
+
+def test_raw_passes_when_only_three_strange_but_sane_events_landed(settings):
+    """Tiny folders, unregistered names, late events, a visitor, a far-away clock time."""
+    run_sql(
+        settings.warehouse_path,
+        EMPTY_RAW
+        + """
+        insert into raw.events by name
+            select 'a' as message_id, 'track' as call_type, 'Käse gekauft!' as event_name,
+                'u' as user_id, timestamp '2009-03-01' as event_at,
+                timestamp '2026-06-29' as received_at, '{}' as properties, '{}' as traits,
+                1 as load_id;
+        insert into raw.events by name
+            select 'b' as message_id, 'group' as call_type, 'g' as group_id,
+                timestamp '2026-06-30 10:00' as event_at, timestamp '2026-06-29 12:00'
+                as received_at, '{}' as properties, '{}' as traits, 1 as load_id;
+        insert into raw.events by name
+            select 'c' as message_id, 'page' as call_type, 'x' as anonymous_id,
+                timestamp '2026-06-29' as event_at, timestamp '2026-06-29' as received_at,
+                '{"a": {"b": []}}' as properties, '{}' as traits, 1 as load_id;
+        """,
+    )
+    # nine of ten lines of a tiny file refused: the dirt of real life, no verdict possible
+    register_file(
+        settings, "f", "events/segment/a.jsonl", "events", 1, read=10, accepted=1, quarantined=9
+    )
+    report = run_gate(settings, "raw")
+    assert report.passed
+    assert failed(report) <= {"events_fresh"}
+
+
+# -- planted damage ----------------------------------------------------------------------------
+
+RAW_DAMAGE = {
+    "events_message_id_present": "update raw.events set message_id = null where message_id = 'm3'",
+    "events_message_id_unique": "insert into raw.events select * from raw.events limit 1",
+    "events_call_type_known": "update raw.events set call_type = 'hello' where message_id = 'm3'",
+    "events_event_at_present": "update raw.events set event_at = null where message_id = 'm3'",
+    "events_received_at_present": "update raw.events set received_at = null "
+    "where message_id = 'm3'",
+    "events_event_at_plausible": "update raw.events set event_at = timestamp '1970-01-20' "
+    "where message_id = 'm3'",
+    "events_received_at_plausible": "update raw.events set received_at = timestamp '2126-06-29', "
+    "event_at = timestamp '2126-06-29' where message_id = 'm3'",
+    "events_have_an_id": "update raw.events set user_id = ' ', anonymous_id = null "
+    "where message_id = 'm3'",
+    "events_track_named": "update raw.events set event_name = ' ' where message_id = 'm3'",
+    "events_payloads_are_json": "update raw.events set properties = '[1]' where message_id = 'm3'",
+    "stripe_event_id_present": "update raw.stripe_events set event_id = null "
+    "where event_id = 'evt_1'",
+    "stripe_event_id_consistent": "insert into raw.stripe_events select * replace "
+    '(\'{"id": "sub_1", "status": "canceled"}\' as object) from raw.stripe_events '
+    "where event_id = 'evt_1'",
+    "stripe_created_at_present": "update raw.stripe_events set created_at = null "
+    "where event_id = 'evt_1'",
+    "stripe_created_at_plausible": "update raw.stripe_events set created_at = "
+    "timestamp '2099-01-01' where event_id = 'evt_1'",
+    "stripe_subscription_status_known": "update raw.stripe_events set object = "
+    "replace(object, 'active', 'on_holiday') where event_id = 'evt_1'",
+    "stripe_amounts_sane": "update raw.stripe_events set object = "
+    "replace(object, '2900', '-2900') where event_id = 'evt_1'",
+    "stripe_intervals_known": "update raw.stripe_events set object = "
+    "replace(object, '\"month\"', '\"fortnight\"') where event_id = 'evt_1'",
+    "stripe_discounts_sane": "update raw.stripe_events set object = "
+    "replace(object, '\"percent_off\": 20', '\"percent_off\": 120') where event_id = 'evt_1'",
+    "stripe_currency_is_a_code": "update raw.stripe_events set object = "
+    'replace(object, \'"currency": "usd", "discounts"\', \'"currency": "$", "discounts"\') '
+    "where event_id = 'evt_1'",
+    "stripe_objects_are_json": "update raw.stripe_events set object = '[]' "
+    "where event_id = 'evt_c'",
+    "crm_record_id_present": "update raw.crm_records set record_id = null where record_id = '0011'",
+    "crm_versions_unambiguous": "insert into raw.crm_records select * replace "
+    "('{\"Id\": \"other\"}' as record) from raw.crm_records where record_id = '0011'",
+    "crm_modified_at_plausible": "update raw.crm_records set modified_at = "
+    "timestamp '2099-01-01' where record_id = '0011'",
+    "crm_records_are_json": "update raw.crm_records set record = '{' where record_id = '0011'",
+    "contracts_value_not_negative": "update raw.contracts set annual_value = -1",
+    "contracts_end_after_start": "update raw.contracts set end_date = date '2025-01-01'",
+    "contracts_account_present": "update raw.contracts set account = null",
+    "contracts_currency_is_a_code": "update raw.contracts set currency = 'dollar'",
+    "fx_rates_positive_and_plausible": "update raw.fx_rates set rate = 0 "
+    "where month = (select min(month) from raw.fx_rates) and currency = 'EUR'",
+    "fx_rates_do_not_jump": "update raw.fx_rates set rate = 108 "
+    "where month = date '2026-03-01' and currency = 'EUR'",
+    "fx_rates_month_and_currency_present": "update raw.fx_rates set currency = null "
+    "where month = (select max(month) from raw.fx_rates) and currency = 'EUR'",
+    "firmographics_employees_sane": "update raw.firmographics set employees = -5",
+    "firmographics_domain_present": "update raw.firmographics set domain = null",
+    "marketing_spend_not_negative": "update raw.marketing_spend set amount = -1",
+    "marketing_spend_dated": "update raw.marketing_spend set spend_date = null",
+    "gtm_costs_not_negative": "update raw.gtm_costs set amount = -1",
+}
+IDENTITY_DAMAGE = {
+    "person_ids_complete": "update identity.bridge_person_ids set person_id = null "
+    "where id_value = 'p1@example.com'",
+    "person_ids_type_known": "insert into identity.bridge_person_ids "
+    "select 'phone', '123', 'per_1'",
+    "person_ids_map_to_one_person": "insert into identity.bridge_person_ids "
+    "select 'email', 'p1@example.com', 'per_2'",
+    "person_ids_component_size": "insert into identity.bridge_person_ids "
+    "select 'anonymous_id', 'x' || i, 'per_1' from range(10001) as r(i)",
+    "person_ids_not_one_giant": "insert into identity.bridge_person_ids select 'user_id', "
+    "'u' || i, case when i < 60 then 'per_1' else 'per_u' || i end from range(400) as r(i)",
+    "person_ids_cover_events": "delete from identity.bridge_person_ids where id_value = 'usr_3'",
+    "account_people_once": "insert into identity.bridge_account_people by name "
+    "select * replace (false as is_primary) from identity.bridge_account_people limit 1",
+    "account_people_one_primary": "insert into identity.bridge_account_people by name "
+    "select 'acc_9' as account_id, 'per_1' as person_id, true as is_primary",
+    "account_people_known": "insert into identity.bridge_account_people by name "
+    "select 'acc_9' as account_id, 'per_77' as person_id, true as is_primary",
+    "crm_matches_once": "insert into identity.bridge_crm_records by name "
+    "select * replace ('acc_1' as account_id) from identity.bridge_crm_records",
+    "crm_matches_confidence": "update identity.bridge_crm_records set confidence = 90",
+    "crm_matches_point_somewhere": "update identity.bridge_crm_records set account_id = null",
+}
+MARTS_DAMAGE = {
+    "person_days_hold_every_event": "delete from core.fct_person_days where person_id = 'per_3'",
+    "person_days_known_people": "update core.fct_person_days set person_id = 'per_x' "
+    "where person_id = 'per_3'",
+    "person_days_known_accounts": "update core.fct_person_days set account_id = 'acc_x' "
+    "where person_id = 'per_3'",
+    "people_unique": "insert into core.dim_people select * from core.dim_people limit 1",
+    "accounts_unique": "insert into core.dim_accounts select * from core.dim_accounts "
+    "where account_id = 'acc_0'",
+    "people_known_accounts": "update core.dim_people set primary_account_id = 'acc_x' "
+    "where person_id = 'per_3'",
+    "accounts_segment_known": "update core.dim_accounts set segment = 'huge' "
+    "where account_id = 'acc_0'",
+    "accounts_paying_agree_with_revenue": "update core.dim_accounts set is_paying = true "
+    "where account_id = 'acc_2'",
+    "mrr_bridge_closes": "update revenue.fct_mrr_months set expansion_mrr = 20.51 "
+    "where month = date '2026-05-01' and account_id = 'acc_1'",
+    "mrr_opening_is_previous_closing": "update revenue.fct_mrr_months set opening_mrr = 116.00, "
+    "fx_mrr = 0.75 where month = date '2026-06-01' and account_id = 'acc_1'",
+    "mrr_movements_sum_to_closing": "update revenue.fct_mrr_movements set amount = 100.01 "
+    "where movement_type = 'new' and account_id = 'acc_1'",
+    "mrr_movement_types_known": "update revenue.fct_mrr_movements set movement_type = 'upsell' "
+    "where movement_type = 'expansion'",
+    "nrr_is_its_formula": "update revenue.rpt_nrr set nrr = 1.15 where starting_mrr = 100",
+    "nrr_amounts_positive": "update revenue.rpt_nrr set contraction_mrr = -5.00, nrr = 1.255 "
+    "where starting_mrr = 100",
+    "nrr_within_bounds": "update revenue.rpt_nrr set count_accounts_start = 20 "
+    "where starting_mrr = 29",
+    "grr_never_above_one": "update revenue.rpt_nrr set grr = 1.2 where starting_mrr = 100",
+    "scores_within_bounds": "update pql.fct_scores set score_10 = 11 where tier = 'hot'",
+    "scores_tier_known": "update pql.fct_scores set tier = 'warm' where tier = 'watching'",
+    "scores_explained": "delete from pql.fct_score_reasons where signal_key = 'team'",
+    "transitions_follow_scores": "update pql.fct_transitions set to_tier = 'warm'",
+    "activation_rate_is_a_share": "update activation.rpt_activation_cohorts "
+    "set activated_7d = 9, activation_rate = 9 / 7",
+    "activation_segments_add_up": "delete from activation.rpt_activation_cohorts "
+    "where segment = '1-50'",
+    "milestones_after_signup": "update activation.fct_person_milestones "
+    "set minutes_since_signup = -3 where milestone = 'setup'",
+    "milestones_known_people": "update activation.fct_person_milestones set person_id = 'per_x'",
+    "funnel_only_narrows": "update funnel.rpt_funnel set entities = 4 where stage = 'paying'",
+    "funnel_conversions_are_shares": "update funnel.rpt_funnel set conversion_from_previous = 1.5 "
+    "where stage = 'pql'",
+    "funnel_stages_known": "update funnel.rpt_funnel set stage = 'loyal' where stage = 'pql'",
+    "stages_once": "insert into funnel.fct_stages select * from funnel.fct_stages limit 1",
+    "stages_known_entities": "update funnel.fct_stages set entity_id = 'acc_x' "
+    "where entity_type = 'account'",
+    "retained_within_cohort": "update retention.rpt_retention set retained = 8, "
+    "retention_rate = 8 / 7 where method = 'rolling' and day_number = 1",
+    "rolling_not_below_bounded": "update retention.rpt_retention set retained = 2, "
+    "retention_rate = 2 / 7 where method = 'rolling' and day_number = 1",
+    "cohort_size_constant": "update retention.rpt_retention set cohort_size = 8, "
+    "retention_rate = retained / 8 where day_number = 7",
+    "active_users_nested": "update retention.rpt_active_users set wau = 8",
+    "lifecycle_states_known": "update retention.fct_lifecycle_weeks set state = 'new'",
+}
+SYNCS_DAMAGE = {
+    "salesforce_accounts_key_unique": "insert into syncs.sync_salesforce__accounts by name "
+    "select * from syncs.sync_salesforce__accounts where record_key = 'acc_2'",
+    "salesforce_accounts_key_present": "insert into syncs.sync_salesforce__accounts by name "
+    "select '' as record_key, 'x' as account_name",
+    "salesforce_accounts_mrr_agrees": "update syncs.sync_salesforce__accounts set mrr = 99 "
+    "where record_key = 'acc_1'",
+    "salesforce_accounts_tier_known": "update syncs.sync_salesforce__accounts set pql_tier = 'on'",
+    "salesforce_accounts_crm_record_once": "update syncs.sync_salesforce__accounts "
+    "set crm_record_id = '0010'",
+    "salesforce_contacts_email_valid": "update syncs.sync_salesforce__contacts "
+    "set email = 'nobody at example' where record_key = 'per_1'",
+    "salesforce_contacts_name_present": "update syncs.sync_salesforce__contacts "
+    "set last_name = null",
+    "hubspot_contacts_known_accounts": "update syncs.sync_hubspot__contacts "
+    "set account_id = 'acc_x'",
+    "slack_hot_pqls_key_present": "update syncs.sync_slack__hot_pqls set record_key = null",
+}
+
+
+@pytest.mark.parametrize(
+    ("gate", "key", "damage"),
+    [
+        pytest.param(gate, key, damage, id=key)
+        for gate, damages in {
+            "raw": RAW_DAMAGE,
+            "identity": IDENTITY_DAMAGE,
+            "marts": MARTS_DAMAGE,
+            "syncs": SYNCS_DAMAGE,
+        }.items()
+        for key, damage in damages.items()
+    ],
+)
+def test_damage_is_named_by_its_expectation(built, gate, key, damage):
+    run_sql(built.warehouse_path, damage)
+    report = run_gate(built, gate)
+    assert key in failed(report)
+    (result,) = (r for r in report.results if r.key == key)
+    assert result.severity == "blocking"
+    assert "could not be checked" not in result.observed
+    assert not report.passed
+    # and nothing else cries: other blocking checks may only follow from the same damage
+    assert len(report.blocking_failures) <= 3
+
+
+FILE_DAMAGE = {
+    "files_accounted_for": {"read": 100, "accepted": 90, "quarantined": 5},
+    "files_none_refused": {
+        "read": 0, "accepted": 0, "status": "refused", "message": "fx.csv: column 'rat', "
+        "expected month, currency, rate",
+    },
+    "files_quarantined_share_of_file": {"read": 20, "accepted": 9, "quarantined": 11},
+    "files_quarantined_share_of_load": {"read": 600, "accepted": 530, "quarantined": 70},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", FILE_DAMAGE)
+def test_damaged_files_are_named(landed, key):
+    register_file(landed, "f9", "events/segment/bad.jsonl", "events", 2, **FILE_DAMAGE[key])
+    report = run_gate(landed, "raw")
+    assert failed(report) == {key}
+    (result,) = report.blocking_failures
+    assert "bad.jsonl" in result.sample
+
+
+def test_a_tenth_refused_and_repetitions_are_borne(landed):
+    register_file(
+        landed, "f9", "b.jsonl", "events", 2, read=1000, accepted=860, quarantined=40, duplicate=100
+    )
+    report = run_gate(landed, "raw")
+    assert report.passed
+    assert failed(report) == {"files_duplicates_share"}
+    assert [r.key for r in report.warnings] == ["files_duplicates_share"]
+
+
+def test_a_superseded_or_withdrawn_file_no_longer_counts(landed):
+    for status in ("superseded", "withdrawn"):
+        register_file(
+            landed, status, "bad.jsonl", "events", 2, read=90, accepted=0, quarantined=90,
+            status=status,
+        )  # fmt: skip
+    assert run_gate(landed, "raw").passed
+
+
+def test_warnings_tell_and_let_pass(built):
+    run_sql(built.warehouse_path, "update raw.events set event_name = 'clicked_something'")
+    report = run_gate(built, "raw")
+    assert report.passed
+    (warning,) = report.warnings
+    assert warning.key == "events_registered_share"
+    assert "clicked_something" in warning.sample
+    require_gate(built, "raw")
+
+
+def test_registered_names_are_recognised_however_they_are_spelt(built):
+    run_sql(
+        built.warehouse_path,
+        "update raw.events set event_name = case when line_number % 3 = 0 then 'Report Created' "
+        "when line_number % 3 = 1 then 'createReport' else 'create_report' end",
+    )
+    assert failed(run_gate(built, "raw")) == set()
+
+
+def test_a_day_of_absurd_volume_is_a_warning(landed):
+    run_sql(
+        landed.warehouse_path,
+        """
+        insert into raw.events by name
+            select 'w' || d || '_' || i as message_id, 'track' as call_type, 'x' as event_name,
+                'u' as user_id, date '2026-06-29' - (d * 7)::integer as event_at,
+                event_at as received_at, cast(event_at as date) as received_date,
+                '{}' as properties, '{}' as traits, 1 as load_id
+            from range(1, 7) as w(d), range(500) as r(i);
+        """,
+    )
+    report = run_gate(landed, "raw")
+    assert report.passed
+    assert "events_daily_volume" in failed(report)  # 61 events on the 29th, 500 on Mondays before
+
+
+# -- what is written down ----------------------------------------------------------------------
+
+
+def test_results_carry_value_threshold_and_sample(built):
+    run_sql(built.warehouse_path, MARTS_DAMAGE["mrr_bridge_closes"])
+    report = run_gate(built, "marts")
+    (result,) = (r for r in report.results if r.key == "mrr_bridge_closes")
+    assert result.failing_rows == 1
+    assert result.observed == "1 row"
+    assert "= closing" in result.expected
+    (row,) = json.loads(result.sample)
+    assert row["account_id"] == "acc_1" and row["expansion_mrr"] == "20.51"
+    assert result.owner == "finance@plg.example" and result.asset == "revenue/fct_mrr_months"
+
+    written = ops_rows(
+        built,
+        "select gate, expectation, asset, severity, passed, observed, failing_rows "
+        "from gate_results where not passed",
+    )
+    assert written == [
+        ("marts", "mrr_bridge_closes", "revenue/fct_mrr_months", "blocking", False, "1 row", 1)
+    ]
+    assert ops_rows(built, "select gate, passed, count_blocking_failed from gate_verdicts") == [
+        ("marts", False, 1)
+    ]
+    assert json.loads(json.dumps(report.as_dict()))["passed"] is False
+
+
+def test_column_expectations_show_failing_values(built):
+    run_sql(built.warehouse_path, RAW_DAMAGE["events_call_type_known"])
+    report = run_gate(built, "raw")
+    (result,) = report.blocking_failures
+    assert result.observed == "1 of 61 rows" and result.failing_rows == 1
+    assert json.loads(result.sample) == ["hello"]
+
+
+def test_a_missing_table_fails_and_says_so(built):
+    run_sql(built.warehouse_path, "drop table revenue.rpt_nrr")
+    report = run_gate(built, "marts")
+    assert {r.asset for r in report.blocking_failures} == {"revenue/rpt_nrr"}
+    assert all("rpt_nrr" in r.observed for r in report.blocking_failures)
+
+
+def test_data_docs_are_built_and_nothing_else_is_written(built, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_gate(built, "raw")
+    run_gate(built, "raw")
+    docs = built.docs_dir / "data_docs"
+    assert "raw/index.html" in (docs / "index.html").read_text()
+    pages = list((docs / "raw" / "validations").rglob("*.html"))
+    assert any("message_id" in page.read_text() for page in pages)
+    assert sorted(path.name for path in docs.iterdir()) == ["index.html", "raw"]
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+# -- the verdict -------------------------------------------------------------------------------
+
+
+def test_without_a_verdict_nothing_passes(built):
+    with pytest.raises(GateNotPassed, match=r"gate marts has never been run.*plg gate marts"):
+        require_gate(built, "marts")
+
+
+def test_a_pass_lets_through_and_a_failure_does_not(built):
+    run_gate(built, "marts")
+    require_gate(built, "marts")
+    run_sql(built.warehouse_path, MARTS_DAMAGE["mrr_bridge_closes"])
+    run_gate(built, "marts")
+    with pytest.raises(GateNotPassed) as caught:
+        require_gate(built, "marts")
+    message = str(caught.value)
+    assert "gate marts did not pass (20" in message
+    assert "mrr_bridge_closes of revenue/fct_mrr_months: observed 1 row" in message
+    assert caught.value.failing == ("mrr_bridge_closes",)
+
+
+def test_a_pass_is_worth_nothing_once_the_data_changed(built):
+    run_gate(built, "marts")
+    run_sql(
+        built.warehouse_path,
+        "update revenue.fct_mrr_months set closing_mrr = closing_mrr where false",
+    )
+    require_gate(built, "marts")
+    run_sql(built.warehouse_path, MARTS_DAMAGE["mrr_bridge_closes"])
+    with pytest.raises(GateNotPassed, match="the data changed since gate marts passed"):
+        require_gate(built, "marts")
+
+
+def test_a_new_load_needs_a_new_verdict(landed):
+    run_gate(landed, "raw")
+    require_gate(landed, "raw")
+    register_file(landed, "f9", "b.jsonl", "events", 2, read=1, accepted=1)
+    with pytest.raises(GateNotPassed, match="the data changed since gate raw passed"):
+        require_gate(landed, "raw")
+
+
+def test_a_poisoned_load_fails_in_every_run_until_it_is_withdrawn(landed):
+    """GIVEN a load that passed and a poisoned one after it, WHEN the gate runs again (and again
+    after another good load), THEN it fails; once the poison is withdrawn it passes."""
+    assert run_gate(landed, "raw").passed
+    run_sql(
+        landed.warehouse_path,
+        "insert into raw.events by name select 'p' as message_id, 'track' as call_type, "
+        "'x' as event_name, 'u' as user_id, timestamp '1970-01-01' as event_at, "
+        "timestamp '2026-06-29' as received_at, '{}' as properties, '{}' as traits, 2 as load_id",
+    )
+    register_file(landed, "f9", "poison.jsonl", "events", 2, read=1, accepted=1)
+    assert failed(run_gate(landed, "raw")) == {"events_event_at_plausible"}
+    assert not run_gate(landed, "raw").passed  # no new file, the same verdict
+
+    run_sql(
+        landed.warehouse_path,
+        "insert into raw.events by name select 'good' as message_id, 'track' as call_type, "
+        "'x' as event_name, 'u' as user_id, timestamp '2026-06-29' as event_at, "
+        "timestamp '2026-06-29' as received_at, '{}' as properties, '{}' as traits, 3 as load_id",
+    )
+    register_file(landed, "f10", "good.jsonl", "events", 3, read=1, accepted=1)
+    assert failed(run_gate(landed, "raw")) == {"events_event_at_plausible"}
+
+    run_sql(landed.warehouse_path, "delete from raw.events where load_id = 2")
+    with OpsStore(landed.ops_path).connection() as connection:
+        connection.execute(
+            "update ingest_files set status = 'withdrawn', load_id = 4 where file_id = 'f9'"
+        )
+    assert run_gate(landed, "raw").passed
+    require_gate(landed, "raw")
+
+
+def test_what_passed_is_not_read_again_unless_asked(landed):
+    assert run_gate(landed, "raw").passed
+    run_sql(landed.warehouse_path, RAW_DAMAGE["events_call_type_known"])  # within a passed load
+    assert run_gate(landed, "raw").passed
+    assert failed(run_gate(landed, "raw", everything=True)) == {"events_call_type_known"}
+
+
+def test_without_a_warehouse_it_says_what_to_run(settings):
+    with pytest.raises(GateNotRun, match="run `plg ingest` first"):
+        run_gate(settings, "raw")
+
+
+def test_the_warehouse_is_only_read_and_let_go(built):
+    before = built.warehouse_path.read_bytes()
+    run_gate(built, "marts")
+    assert built.warehouse_path.read_bytes() == before
+    with duckdb.connect(str(built.warehouse_path)) as connection:
+        connection.execute("create table core.later as select 1 as x")
