@@ -248,7 +248,7 @@ def sync(
     as_json: JsonFlag = False,
 ) -> None:
     """Send what changed to the destinations. `plg sync status` shows; `plg sync retry` resends."""
-    from dagster_plg.sync_commands import retry_syncs, run_syncs, show_status
+    from dagster_plg.sync_commands import print_sync, retry_syncs, run_syncs, show_status
 
     settings = Settings()
     action, rest = (names[0], names[1:]) if names else ("", [])
@@ -264,8 +264,8 @@ def sync(
         _print_json([r.as_dict() for r in reports])
     else:
         for report in reports:
-            out.print(f"{report.sync_name}: {report.summary()}", highlight=False)
-    if any(r.status not in ("succeeded", "disabled", "planned") for r in reports):
+            print_sync(report, out)
+    if not all(r.ok for r in reports):
         raise _fail("not every sync succeeded: plg sync status shows the refused records")
 
 

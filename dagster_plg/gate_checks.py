@@ -7,16 +7,32 @@ from dagster import (
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetKey,
+    Failure,
     multi_asset_check,
 )
 
 from dagster_plg.alerting import alert_gate
+from dagster_plg.dbt_project import layer_of
 from dagster_plg.resources import Installation
 from quality.gates import run_gate
 from quality.suites import load_suite
 from warehouse.lock import sole_writer
 
 GATES = ("raw", "identity", "marts", "syncs")
+
+
+def _blocks(gate: str, asset: AssetKey, severity: str) -> bool:
+    """Whether Dagster itself must stop what is downstream of the asset.
+
+    A gate also looks back at earlier layers; blocking on those would make the gate's own
+    layer wait for the gate. The verdict stops everything later all the same.
+    """
+    return severity == "blocking" and layer_of(asset) == gate
+
+
+def asset_key(path: str) -> AssetKey:
+    """``raw/events`` → its key."""
+    return AssetKey(path.split("/"))
 
 
 def _gate(name: str) -> AssetChecksDefinition:
@@ -27,9 +43,9 @@ def _gate(name: str) -> AssetChecksDefinition:
         specs=[
             AssetCheckSpec(
                 name=expectation.key,
-                asset=AssetKey(expectation.asset.split("/")),
+                asset=asset_key(expectation.asset),
                 description=expectation.reason,
-                blocking=expectation.severity == "blocking",
+                blocking=_blocks(name, asset_key(expectation.asset), expectation.severity),
                 metadata={"gate": name, "owner": expectation.owner},
             )
             for expectation in suite.expectations
@@ -39,7 +55,7 @@ def _gate(name: str) -> AssetChecksDefinition:
     def gate(context: AssetCheckExecutionContext, installation: Installation):
         with sole_writer(installation.settings):
             report = run_gate(installation.settings, name)
-        alert_gate(installation.settings, report, context.run_id)
+        alert_gate(installation.settings, report, context.run.run_id)
         failed = [result for result in report.results if not result.passed]
         for result in failed:
             context.log.warning(
@@ -52,7 +68,7 @@ def _gate(name: str) -> AssetChecksDefinition:
         )  # fmt: skip
         for result in report.results:
             yield AssetCheckResult(
-                asset_key=AssetKey(result.asset.split("/")),
+                asset_key=asset_key(result.asset),
                 check_name=result.key,
                 passed=result.passed,
                 severity=AssetCheckSeverity.ERROR
@@ -64,6 +80,14 @@ def _gate(name: str) -> AssetChecksDefinition:
                     "failing_rows": result.failing_rows or 0,
                     "sample": str(result.sample or ""),
                 },
+            )
+        if not report.passed:
+            raise Failure(
+                f"gate {name} did not pass: "
+                + "; ".join(
+                    f"{r.key}: observed {r.observed}, expected {r.expected}"
+                    for r in report.blocking_failures
+                )
             )
 
     return gate

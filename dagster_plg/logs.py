@@ -18,6 +18,11 @@ class _ProgressFormatter(logging.Formatter):
         return f"[{time.monotonic() - _STARTED:6.1f} s] {mark}{message}"
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    # one failed step makes a line of this for each of the steps behind it
+    return "Dependencies for step" not in record.getMessage()
+
+
 @logger(
     {"log_level": Field(str, default_value="INFO", is_required=False)},
     description="One plain line a message, at INFO and above.",
@@ -27,5 +32,6 @@ def progress_logger(init_context: InitLoggerContext) -> logging.Logger:
     progress = logging.Logger("plg", level)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_ProgressFormatter())
+    handler.addFilter(_is_news)
     progress.addHandler(handler)
     return progress

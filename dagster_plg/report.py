@@ -70,8 +70,9 @@ _SECTIONS = {
     "MRR, last three months": """
         select
             month, sum(opening_mrr) as opening, sum(new_mrr) as new,
-            sum(expansion_mrr) as expansion, sum(contraction_mrr) as contraction, sum(churn_mrr) as churn,
-            sum(reactivation_mrr) as reactivation, sum(fx_mrr) as fx, sum(closing_mrr) as closing
+            sum(expansion_mrr) as expansion, sum(contraction_mrr) as contraction,
+            sum(churn_mrr) as churn, sum(reactivation_mrr) as reactivation, sum(fx_mrr) as fx,
+            sum(closing_mrr) as closing
         from revenue.fct_mrr_months
         group by month
         order by month desc

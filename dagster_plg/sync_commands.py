@@ -1,14 +1,16 @@
 """`plg sync`: run, retry and show syncs outside a Dagster run."""
 
 import json
+from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
 
 from dagster_plg.mocks import mocks_when_used
 from quality.gates import require_gate
-from reverse_etl.engine import SyncReport, retry_dead_letters, run_sync, sync_status
-from reverse_etl.specs import in_order, load_specs
+from reverse_etl.engine import SyncReport, run_sync
+from reverse_etl.specs import load_specs
+from reverse_etl.status import list_dead_letters, retry_dead_letters, sync_status
 from warehouse.settings import Settings
 
 
@@ -17,18 +19,16 @@ class UnknownSync(Exception):
 
 
 def _checked(names: list[str]) -> list[str]:
+    """The asked-for syncs (all when none is named), those others depend on first."""
     specs = load_specs()
     unknown = [name for name in names if name not in specs]
     if unknown:
         raise UnknownSync(f"no sync {', '.join(unknown)}: there are {', '.join(specs)}")
-    return [spec.name for spec in in_order(specs) if not names or spec.name in names]
+    return [name for name in specs if not names or name in names]
 
 
 def run_syncs(settings: Settings, names: list[str], dry_run: bool) -> list[SyncReport]:
-    """Run the named syncs (all when empty), the ones others depend on first.
-
-    Asks the gates first: a verdict of an earlier run stops a sync of today.
-    """
+    """Run the named syncs; a gate's verdict of an earlier run stops a sync of today."""
     chosen = _checked(names)
     for gate in ("marts", "syncs"):
         require_gate(settings, gate)
@@ -37,7 +37,7 @@ def run_syncs(settings: Settings, names: list[str], dry_run: bool) -> list[SyncR
 
 
 def retry_syncs(settings: Settings, names: list[str]) -> list[SyncReport]:
-    """Send the dead letters of the named syncs (all when empty) again."""
+    """Send the refused records of the named syncs again."""
     chosen = _checked(names)
     for gate in ("marts", "syncs"):
         require_gate(settings, gate)
@@ -45,16 +45,49 @@ def retry_syncs(settings: Settings, names: list[str]) -> list[SyncReport]:
         return [retry_dead_letters(settings, name) for name in chosen]
 
 
+def one_line(report: SyncReport) -> str:
+    """What a run of a sync did, or would do."""
+    if report.status == "disabled":
+        return report.message or "disabled"
+    plan = (
+        f"{report.status}; {report.source_rows:,} rows: {report.planned_creates:,} to create, "
+        f"{report.planned_updates:,} to update, {report.planned_deletes:,} to delete, "
+        f"{report.unchanged:,} unchanged"
+    )
+    sent = (
+        f"; {report.accepted:,} accepted, {report.rejected:,} refused "
+        f"in {report.write_calls:,} write calls"
+    )
+    why = f" ({report.message})" if report.message else ""
+    return plan + ("" if report.status == "planned" else sent) + why
+
+
+def print_sync(report: SyncReport, console: Console) -> None:
+    """One line a sync, and for a plan a few of the records it would send."""
+    console.print(f"{report.sync_name}: {one_line(report)}", highlight=False, soft_wrap=True)
+    if report.status == "planned":
+        for record in report.sample[:3]:
+            console.print(f"    {json.dumps(record, default=str)}", highlight=False, soft_wrap=True)
+
+
 def show_status(settings: Settings, console: Console, as_json: bool) -> None:
     """The last run of every sync and its refused records."""
-    rows = sync_status(settings)
+    rows = [asdict(row) for row in sync_status(settings)]
+    letters = list_dead_letters(settings)
     if as_json:
-        print(json.dumps(rows, indent=2, default=str))
+        print(json.dumps({"syncs": rows, "dead_letters": letters}, indent=2, default=str))
         return
-    if not rows:
-        console.print("no sync has run yet")
-        return
-    table = Table(*rows[0])
+    columns = (
+        "sync_name", "enabled", "last_status", "last_finished_at", "last_accepted",
+        "last_rejected", "records_in_step", "dead_letters",
+    )  # fmt: skip
+    table = Table(*columns)
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
+        table.add_row(*("" if row[column] is None else str(row[column]) for column in columns))
     console.print(table)
+    for letter in letters[:20]:
+        console.print(
+            f"{letter['sync_name']} {letter['record_key']}: {letter['error_class']}: "
+            f"{letter['message']} ({letter['attempts']} attempts) → {letter['next_action']}",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip

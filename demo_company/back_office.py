@@ -1,4 +1,4 @@
-"""The CSV files people keep by hand: contracts, FX, spend, costs, tickets, firmographics, targets."""
+"""The CSV files people keep by hand: contracts, FX, spend, costs, tickets, firmographics, goals."""
 
 import csv
 from collections.abc import Iterable

@@ -6,6 +6,7 @@ truth is computed from that ledger, the Stripe files from the snapshots taken be
 
 import copy
 import hashlib
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,11 @@ CONTRACT_SHARE = 0.15
 TRIAL_DAYS = 14
 COUNTED = ("active", "past_due")
 API_VERSION = "2024-06-20"
+
+
+def dumps(value: Any) -> str:
+    """Compact JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 class EndOfHistory(Exception):
@@ -99,7 +105,7 @@ class StripeEvent:
     id: str
     created: int
     type: str
-    object: dict[str, Any]
+    object: str  # JSON text of data.object at that moment
     previous: dict[str, Any] | None
     livemode: bool = True
 
@@ -118,8 +124,8 @@ class Books:
     """(second, account, event, extra JSON properties)"""
     contracts: list[Contract] = field(default_factory=list)
     paying_spans: dict[int, list[list[int]]] = field(default_factory=dict)
-    objects: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
-    invoices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    objects: dict[str, dict[str, str]] = field(default_factory=dict)
+    """the newest JSON text by object type and id: what the list API answers at as_of"""
     converted: set[int] = field(default_factory=set)
     counter: int = 0
 
@@ -148,12 +154,12 @@ class Books:
         """One webhook envelope; also the newest state for the list API."""
         if created >= self.end:
             raise EndOfHistory
-        thing = copy.deepcopy(thing)
+        text = dumps(thing)
         self.events.append(
-            StripeEvent(self.new_id("evt_"), created, event_type, thing, previous, livemode)
+            StripeEvent(self.new_id("evt_"), created, event_type, text, previous, livemode)
         )
         if livemode and "id" in thing:
-            self.objects.setdefault(thing["object"], {})[thing["id"]] = thing
+            self.objects.setdefault(thing["object"], {})[thing["id"]] = text
 
 
 def subscription_object(sub: Subscription, created: int) -> dict[str, Any]:
@@ -269,9 +275,14 @@ class Biller:
         return at
 
     def invoice(
-        self, sub: Subscription, at: int, reason: str, lines: list[dict[str, Any]], paid: bool = True,
+        self,
+        sub: Subscription,
+        at: int,
+        reason: str,
+        lines: list[dict[str, Any]],
+        paid: bool = True,
         failure: str | None = None,
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> dict[str, Any]:
         """Opens an invoice and settles it an hour later, or fails its first attempt."""
         total = max(sum(line["amount"] for line in lines), 0)
         thing: dict[str, Any] = {
@@ -380,14 +391,15 @@ class Biller:
         invoice["next_payment_attempt"] = again
         self.books.log(at, "invoice.payment_failed", invoice)
 
+    def price(self, sub: Subscription) -> dict[str, Any]:
+        return plans.price_object(sub.plan, sub.interval, sub.currency, self.catalogue_created)
+
     def period_line(self, sub: Subscription) -> dict[str, Any]:
         return {
             "amount": sub.period_amount,
             "description": f"{sub.quantity} × Lumen {sub.plan.title()} (per seat)",
             "period": {"start": sub.period_start, "end": sub.period_end},
-            "price": plans.price_object(
-                sub.plan, sub.interval, sub.currency, self.catalogue_created
-            ),
+            "price": self.price(sub),
             "proration": False,
             "quantity": sub.quantity,
         }
@@ -407,7 +419,7 @@ class Biller:
                     "amount": sign * _half_up(state.period_amount * left, whole),
                     "description": f"{word} {state.quantity} × Lumen {state.plan.title()}",
                     "period": {"start": at, "end": before.period_end},
-                    "price": plans.price_object(state.plan, state.interval, state.currency, self.catalogue_created),
+                    "price": self.price(state),
                     "proration": True,
                     "quantity": state.quantity,
                 }
@@ -480,7 +492,7 @@ class Biller:
                 if draw < 0.03:  # changed their mind
                     sub.cancel_at_period_end, sub.canceled_at, sub.cancel_reason = False, None, None
                     self.snapshot(sub, at, "updated", cancel_at_period_end=True)
-            elif draw < 0.17:
+            elif draw < 0.16:
                 more = 1 + int(rng.poisson(0.06 * sub.quantity + 0.4))
                 sub.quantity += more
                 at = self.snapshot(sub, at, "updated", quantity=before.quantity)
@@ -572,7 +584,7 @@ class Biller:
                     if sub.period_end <= resumed:
                         sub.period_start, sub.period_end = self.period_at(sub, anchor, resumed)
                     following = add_months_s(anchor, step + 1)
-            elif draw < 0.254 + 0.020 * calm:
+            elif draw < 0.254 + 0.024 * calm:
                 if rng.random() < 0.25:
                     sub.canceled_at = at
                     return self.delete(sub, at, "cancellation_requested")
@@ -815,7 +827,7 @@ def _contracts(biller: Biller, account: Account, first_day: int) -> None:
         if rng.random() > 0.85:
             books.plan_changes.append(((end + 1) * DAY, account.index, "free", seats))
             return
-        growth = float(rng.uniform(0.95, 1.3))
+        growth = float(rng.uniform(0.92, 1.22))
         seats, value = max(int(seats * growth), 1), int(value * growth // 5000) * 5000
         start = end + 1
 
@@ -827,8 +839,19 @@ def _test_mode_customer(biller: Biller) -> None:
         return
     at = parameters.start_ms // 1000 + 6 * DAY
     account = biller.world.accounts[0]
-    sub = Subscription("sub_test000001", "si_test000001", "cus_test000001", account, "business",
-                       "month", 40, "usd", at, period_start=at, period_end=add_months_s(at, 1))  # fmt: skip
+    sub = Subscription(
+        id="sub_test000001",
+        item_id="si_test000001",
+        customer="cus_test000001",
+        account=account,
+        plan="business",
+        interval="month",
+        quantity=40,
+        currency="usd",
+        start=at,
+        period_start=at,
+        period_end=add_months_s(at, 1),
+    )
     thing = subscription_object(sub, biller.catalogue_created) | {
         "livemode": False,
         "metadata": {"account_id": "acc_test_mode"},

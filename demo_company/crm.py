@@ -40,10 +40,15 @@ class Crm:
         self.records: dict[str, list[dict[str, Any]]] = {
             name: []
             for name in (
-                "owners", "accounts", "contacts", "leads", "opportunities", "tasks",
+                "owners",
+                "accounts",
+                "contacts",
+                "leads",
+                "opportunities",
+                "tasks",
                 "campaign_members",
             )
-        }  # fmt: skip
+        }
         self.end = world.parameters.end_ms
         self.start = world.parameters.start_ms
 
@@ -92,13 +97,19 @@ class Crm:
                 f"http://{account.domain.upper()}",
             )
             account_id = self.add(
-                "accounts", "001", created, created + rng.uniform(0, 90) * MS_DAY,
-                Name=account.name, OwnerId=owner, Website=website[int(rng.integers(3))],
-                NumberOfEmployees=account.employees, Industry=account.industry,
+                "accounts",
+                "001",
+                created,
+                created + rng.uniform(0, 90) * MS_DAY,
+                Name=account.name,
+                OwnerId=owner,
+                Website=website[int(rng.integers(3))],
+                NumberOfEmployees=account.employees,
+                Industry=account.industry,
                 BillingCountry=account.country,
                 ParentId=parent if rng.random() < 0.04 else None,
                 PLG_Account_Id__c=account.account_id if rng.random() < 0.25 else None,
-            )  # fmt: skip
+            )
             parent = account_id
             contacts = self._contacts(account, account_id, owner, created)
             self._opportunities(account, account_id, owner, contacts)
@@ -107,8 +118,13 @@ class Crm:
 
     def _person(self, user: User) -> dict[str, Any]:
         email = user.email.title() if self.rng.random() < 0.15 else user.email
-        return {"FirstName": user.first_name, "LastName": user.last_name, "Email": email,
-                "Title": user.title, "PLG_Person_Id__c": None}  # fmt: skip
+        return {
+            "FirstName": user.first_name,
+            "LastName": user.last_name,
+            "Email": email,
+            "Title": user.title,
+            "PLG_Person_Id__c": None,
+        }
 
     def _contacts(self, account: Account, account_id: str, owner: str, created: float) -> list[str]:
         ids = []
@@ -136,15 +152,30 @@ class Crm:
     def _lead(self, account: Account, founder: User, owners: list[str]) -> None:
         at = account.signed_up + self.rng.uniform(0, 5) * MS_DAY
         lead = self.add(
-            "leads", "00Q", at, at + 3 * MS_DAY, Company=account.name, Status=str(self.rng.choice(["Open", "Working", "Unqualified"])),
-            OwnerId=owners[int(self.rng.integers(len(owners)))], **self._person(founder),
-        )  # fmt: skip
+            "leads",
+            "00Q",
+            at,
+            at + 3 * MS_DAY,
+            Company=account.name,
+            Status=str(self.rng.choice(["Open", "Working", "Unqualified"])),
+            OwnerId=owners[int(self.rng.integers(len(owners)))],
+            **self._person(founder),
+        )
         if self.rng.random() < 0.3:
             self._campaign_member(at + MS_DAY, ContactId=None, LeadId=lead)
 
     def _campaign_member(self, at: float, **who: str | None) -> None:
-        self.add("campaign_members", "00v", at, at, CampaignId=salesforce_id("701", int(self.rng.integers(1, 5))),
-                 Status="Responded", HasResponded=True, FirstRespondedDate=_stamp(at)[:10], **who)  # fmt: skip
+        self.add(
+            "campaign_members",
+            "00v",
+            at,
+            at,
+            CampaignId=salesforce_id("701", int(self.rng.integers(1, 5))),
+            Status="Responded",
+            HasResponded=True,
+            FirstRespondedDate=_stamp(at)[:10],
+            **who,
+        )
 
     def _opportunities(
         self, account: Account, account_id: str, owner: str, contacts: list[str]
@@ -157,12 +188,21 @@ class Crm:
             if closed >= self.end:
                 continue
             opportunity = self.add(
-                "opportunities", "006", min(opened, closed), closed + 10 * MS_HOUR, AccountId=account_id, OwnerId=owner,
+                "opportunities",
+                "006",
+                min(opened, closed),
+                closed + 10 * MS_HOUR,
+                AccountId=account_id,
+                OwnerId=owner,
                 Name=f"{account.name} - {'Renewal' if nth else 'Enterprise'} {day_of(contract.start).year}",
-                StageName="Closed Won", Amount=contract.annual_value / 100,
-                CurrencyIsoCode=contract.currency.upper(), CloseDate=str(day_of(contract.signed)),
-                IsWon=True, IsClosed=True, Type="Renewal" if nth else "New Business",
-            )  # fmt: skip
+                StageName="Closed Won",
+                Amount=contract.annual_value / 100,
+                CurrencyIsoCode=contract.currency.upper(),
+                CloseDate=str(day_of(contract.signed)),
+                IsWon=True,
+                IsClosed=True,
+                Type="Renewal" if nth else "New Business",
+            )
             self._tasks(opened, closed, opportunity, contacts, owner)
         activated = sum(self.world.users[m].kind != NEVER for m in account.members)
         if contracts or rng.random() > 0.06 + 0.05 * min(activated, 4):
@@ -173,12 +213,21 @@ class Crm:
         closes = opened + rng.uniform(30, 90) * MS_DAY
         lost = closes < self.end and rng.random() < 0.8
         opportunity = self.add(
-            "opportunities", "006", opened, closes if lost else opened + 5 * MS_DAY, AccountId=account_id,
-            OwnerId=owner, Name=f"{account.name} - Team rollout",
+            "opportunities",
+            "006",
+            opened,
+            closes if lost else opened + 5 * MS_DAY,
+            AccountId=account_id,
+            OwnerId=owner,
+            Name=f"{account.name} - Team rollout",
             StageName="Closed Lost" if lost else STAGES[int(rng.integers(4))],
-            Amount=float(int(rng.integers(3, 40)) * 500), CurrencyIsoCode="USD",
-            CloseDate=str(day_of(int(closes // MS_DAY))), IsWon=False, IsClosed=bool(lost), Type="New Business",
-        )  # fmt: skip
+            Amount=float(int(rng.integers(3, 40)) * 500),
+            CurrencyIsoCode="USD",
+            CloseDate=str(day_of(int(closes // MS_DAY))),
+            IsWon=False,
+            IsClosed=bool(lost),
+            Type="New Business",
+        )
         self._tasks(opened, min(closes, self.end), opportunity, contacts, owner)
 
     def _tasks(
@@ -188,10 +237,18 @@ class Crm:
             at = self.rng.uniform(first, max(last, first + 1))
             if at < self.end - MS_DAY:
                 self.add(
-                    "tasks", "00T", at, at, WhoId=contacts[0] if contacts else None, WhatId=about, OwnerId=owner,
-                    Subject=str(self.rng.choice(["Call", "Email", "Meeting"])), Status="Completed",
-                    ActivityDate=_stamp(at)[:10], TaskSubtype="Task",
-                )  # fmt: skip
+                    "tasks",
+                    "00T",
+                    at,
+                    at,
+                    WhoId=contacts[0] if contacts else None,
+                    WhatId=about,
+                    OwnerId=owner,
+                    Subject=str(self.rng.choice(["Call", "Email", "Meeting"])),
+                    Status="Completed",
+                    ActivityDate=_stamp(at)[:10],
+                    TaskSubtype="Task",
+                )
 
     def _strangers(self, owners: list[str]) -> None:
         """Prospects of Sales who never touched the product."""
@@ -202,16 +259,32 @@ class Crm:
             at = rng.uniform(self.start, self.end - 2 * MS_DAY)
             owner = owners[int(rng.integers(len(owners)))]
             account_id = self.add(
-                "accounts", "001", at, at, Name=f"{head} Prospect {k}", OwnerId=owner,
-                Website=f"https://{domain}", NumberOfEmployees=int(rng.integers(20, 3000)),
+                "accounts",
+                "001",
+                at,
+                at,
+                Name=f"{head} Prospect {k}",
+                OwnerId=owner,
+                Website=f"https://{domain}",
+                NumberOfEmployees=int(rng.integers(20, 3000)),
                 Industry=names.INDUSTRIES[int(rng.integers(len(names.INDUSTRIES)))],
-                BillingCountry="US", ParentId=None, PLG_Account_Id__c=None,
-            )  # fmt: skip
+                BillingCountry="US",
+                ParentId=None,
+                PLG_Account_Id__c=None,
+            )
             self.add(
-                "contacts", "003", at, at, AccountId=account_id, OwnerId=owner, FirstName="Alex",
-                LastName=names.LAST[int(rng.integers(len(names.LAST)))], Email=f"alex{k}@{domain}",
-                Title="VP Marketing", PLG_Person_Id__c=None,
-            )  # fmt: skip
+                "contacts",
+                "003",
+                at,
+                at,
+                AccountId=account_id,
+                OwnerId=owner,
+                FirstName="Alex",
+                LastName=names.LAST[int(rng.integers(len(names.LAST)))],
+                Email=f"alex{k}@{domain}",
+                Title="VP Marketing",
+                PLG_Person_Id__c=None,
+            )
 
     def write(self, landing: Path) -> None:
         day = day_of(self.end // MS_DAY - 1)

@@ -1,4 +1,4 @@
-"""The event log: draws a month, soils it, writes it, remembers what decides the truth."""
+"""The event log: draws a stretch of days, soils it, writes it, remembers what decides the truth."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -26,6 +26,7 @@ from demo_company.usage import Usage, build_rhythm, paying_spans
 from demo_company.world import World
 
 FAR = 2**60
+LINES_AT_ONCE = 400_000  # about 1 GB while being written
 
 
 @dataclass
@@ -48,7 +49,7 @@ class EventLog:
 def write_events(
     world: World, books: Books, landing: Path, truth: Path, tell: Progress
 ) -> EventLog:
-    """Writes all event files and ``events.parquet``; one month in memory at a time."""
+    """Writes all event files and ``events.parquet``; a month or less in memory at a time."""
     parameters = world.parameters
     first_day, end_day = day_number(parameters.start), day_number(parameters.end)
     texts = Texts()
@@ -80,13 +81,14 @@ def write_events(
     timeline = StateTimeline(world, books.plan_changes)
     files = EventFiles(landing, truth, world, texts, timeline)
     dirt = Dirt(parameters.dirt_rate, first_day, end_day)
-    spans = month_spans(first_day, end_day)
+    a_day = usage.events_a_day(first_day, end_day) + len(fixed) / (end_day - first_day)
+    spans = spans_of(first_day, end_day, max(1, int(LINES_AT_ONCE / max(a_day, 1.0))))
     next_seq = 0
-    waiting: tuple[Rows, Columns] | None = None  # received after the month they happened in
+    waiting: tuple[Rows, Columns] | None = None  # received after the days they happened in
     for nth, (begin, finish) in enumerate(spans):
         tell("events", nth, len(spans))
         happened = fixed.between(begin * MS_DAY, finish * MS_DAY)
-        rows = Rows.concat([happened, usage.month(begin, finish)]).sorted()
+        rows = Rows.concat([happened, usage.days(begin, finish)]).sorted()
         rng = stream(parameters.seed, "lines", begin)
         columns = _line_columns(rows, rng, next_seq)
         next_seq += len(rows)
@@ -106,13 +108,14 @@ def write_events(
     return log
 
 
-def month_spans(first_day: int, end_day: int) -> list[tuple[int, int]]:
-    """[first day, day after the last) of each calendar month, cut to the history."""
+def spans_of(first_day: int, end_day: int, at_most: int) -> list[tuple[int, int]]:
+    """[first day, day after the last): calendar months, or parts of `at_most` days of them."""
     spans, begin = [], first_day
     while begin < end_day:
         following = day_number(add_months(month_start(day_of(begin)), 1))
-        spans.append((begin, min(following, end_day)))
-        begin = following
+        finish = min(following, begin + at_most, end_day)
+        spans.append((begin, finish))
+        begin = finish
     return spans
 
 

@@ -5,6 +5,7 @@ column's buffer, written without touching a single line in Python.
 """
 
 import gzip
+import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,9 +35,11 @@ case event
     when 'report_shared' then ',"is_external":' || (r % 4 = 0)
     when 'alert_created' then ',"alert_id":"al_' || to_hex(r) || '"'
     when 'api_called' then ',"endpoint":"/v1/' || ['query', 'rows', 'reports'][1 + r % 3] || '"'
-    when 'integration_added' then ',"integration":"' || ['slack', 'zapier', 'teams'][1 + r % 3] || '"'
+    when 'integration_added'
+        then ',"integration":"' || ['slack', 'zapier', 'teams'][1 + r % 3] || '"'
     when 'limit_reached' then ',"limit":"' || ['rows', 'queries'][1 + r % 2] || '"'
-    when 'feature_gate_hit' then ',"feature":"' || ['alerts', 'api', 'sso', 'exports'][1 + r % 4] || '"'
+    when 'feature_gate_hit'
+        then ',"feature":"' || ['alerts', 'api', 'sso', 'exports'][1 + r % 4] || '"'
     when 'usage_reported' then
         ',"quota_used":' || cast(round(quota_limit * fill * (0.8 + (r % 400) / 1000.0)) as bigint)
         || ',"quota_limit":' || quota_limit
@@ -76,7 +79,8 @@ select
             when call_type = 'page' then ',"properties":{{"title":"Lumen"}}'
             else ''
         end
-        || ',"context":{{' || coalesce(device, '"library":{{"name":"lumen-server","version":"1.4"}}')
+        || ',"context":{{'
+        || coalesce(device, '"library":{{"name":"lumen-server","version":"1.4"}}')
         || coalesce(',' || page, '')
         || case when call_type = 'track' and group_id is not null
             then ',"groupId":"' || group_id || '"' else '' end
@@ -215,7 +219,7 @@ class EventFiles:
         offsets = np.frombuffer(buffers[1], kind)[lines.offset : lines.offset + len(lines) + 1]
         data = memoryview(buffers[2])
         edges = np.concatenate([[0], np.nonzero(np.diff(days))[0] + 1, [len(days)]])
-        for first, end in zip(edges[:-1], edges[1:], strict=True):
+        for first, end in itertools.pairwise(edges):
             day = day_of(days[first])
             ending = "jsonl" if days[first] >= self.plain_from else "jsonl.gz"
             path = self.folder / f"{day:%Y-%m}" / f"{day}.{ending}"

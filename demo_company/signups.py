@@ -107,8 +107,10 @@ def first_steps(
             if user.link == "alias":
                 old = texts.add_extra(world.users[user.same_as].user_id)
                 rows.add(at + 5 * MS_MINUTE, ALIAS, user.person, user=user.index, previous=old)
-            source = user.channel if user.channel != "invite" else "invite"
-            extra = f',"source":"{source}","method":"{user.method}","plan":"{_entry_plan(world, user)}","referrer":"{user.campaign or ""}"'
+            extra = (
+                f',"source":"{user.channel}","method":"{user.method}"'
+                f',"plan":"{_entry_plan(world, user)}","referrer":"{user.campaign or ""}"'
+            )
             track(at, "signed_up", extra)
             for k, (key, variants) in enumerate(EXPERIMENTS.items()):
                 variant = variants[int(rng.integers(2))]
@@ -172,10 +174,17 @@ def _invitations(world: World, texts: Texts, rows: RowList) -> None:
     for inviter, moment, invite, email, account in sent:
         user = world.users[inviter]
         device = world.device_at(user, moment)
+        extra = f',"invite_id":"{invite}","invitee_email":"{email}"'
         rows.add(
-            moment, TRACK, user.person, event=EVENT_CODE["teammate_invited"], user=inviter, anon=device,
-            account=account, extra=texts.add_extra(f',"invite_id":"{invite}","invitee_email":"{email}"'),
-        )  # fmt: skip
+            moment,
+            TRACK,
+            user.person,
+            event=EVENT_CODE["teammate_invited"],
+            user=inviter,
+            anon=device,
+            account=account,
+            extra=texts.add_extra(extra),
+        )
 
 
 def hand_overs(world: World, texts: Texts, rows: RowList) -> None:
@@ -205,9 +214,15 @@ def commercial_steps(world: World, texts: Texts, rows: RowList, books: Books) ->
         founder = world.users[world.accounts[account].founder]
         if founder.signed_up < moment < world.parameters.end_ms - MS_MINUTE:
             rows.add(
-                moment, TRACK, founder.person, event=EVENT_CODE[event], user=founder.index,
-                anon=world.device_at(founder, moment), account=account, extra=texts.add_extra(extra),
-            )  # fmt: skip
+                moment,
+                TRACK,
+                founder.person,
+                event=EVENT_CODE[event],
+                user=founder.index,
+                anon=world.device_at(founder, moment),
+                account=account,
+                extra=texts.add_extra(extra),
+            )
 
     for second, account, event, extra in books.product_events:
         track(account, second * 1000, event, extra)

@@ -1,11 +1,9 @@
 """Stripe on disk: webhook envelopes by day, and the list API's objects as pulled at as_of."""
 
-import json
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Any
 
-from demo_company.billing import API_VERSION, Books, StripeEvent
+from demo_company.billing import API_VERSION, Books, StripeEvent, dumps
 from demo_company.clock import day_of, stream
 
 LIST_FOLDERS = {
@@ -19,26 +17,15 @@ LIST_FOLDERS = {
 }
 
 
-def dumps(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def envelope(event: StripeEvent) -> dict[str, Any]:
-    """A webhook envelope as Stripe posts it."""
-    data: dict[str, Any] = {"object": event.object}
-    if event.previous is not None:
-        data["previous_attributes"] = event.previous
-    return {
-        "id": event.id,
-        "object": "event",
-        "api_version": API_VERSION,
-        "created": event.created,
-        "data": data,
-        "livemode": event.livemode,
-        "pending_webhooks": 0,
-        "request": {"id": None, "idempotency_key": None},
-        "type": event.type,
-    }
+def envelope(event: StripeEvent) -> str:
+    """A webhook envelope as Stripe posts it, as one line."""
+    before = "" if event.previous is None else f',"previous_attributes":{dumps(event.previous)}'
+    return (
+        f'{{"id":"{event.id}","object":"event","api_version":"{API_VERSION}",'
+        f'"created":{event.created},"data":{{"object":{event.object}{before}}},'
+        f'"livemode":{"true" if event.livemode else "false"},"pending_webhooks":0,'
+        f'"request":{{"id":null,"idempotency_key":null}},"type":"{event.type}"}}\n'
+    )
 
 
 def write_stripe(books: Books, landing: Path) -> Counter[str]:
@@ -54,7 +41,7 @@ def write_stripe(books: Books, landing: Path) -> Counter[str]:
     months = sorted({f"{day_of(event.created // 86_400):%Y-%m}" for event in books.events})
     for position, event in enumerate(books.events):
         month = f"{day_of(event.created // 86_400):%Y-%m}"
-        line = dumps(envelope(event)) + "\n"
+        line = envelope(event)
         draws = rng.random(4)
         forced = rate > 0 and position == len(books.events) // 2
         shift = 0.0
@@ -80,5 +67,5 @@ def write_stripe(books: Books, landing: Path) -> Counter[str]:
         things = books.objects.get(kind, {})
         path = landing / "stripe" / name / f"{pulled}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(dumps(thing) + "\n" for thing in things.values()), encoding="utf-8")
+        path.write_text("".join(text + "\n" for text in things.values()), encoding="utf-8")
     return counts

@@ -1,5 +1,6 @@
 """Using the product: who is active on which day, and what they do there."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,7 +117,7 @@ def build_rhythm(
             if draws[2] < 0.85:
                 last_day[i] = account_spans[-1][1] + int(draws[3] * 12)
             daily[i] = min(vigour * 1.25, 0.9)
-            for (_, ended), (again, _) in zip(account_spans, account_spans[1:], strict=False):
+            for (_, ended), (again, _) in itertools.pairwise(account_spans):
                 gap_from[i], gap_until[i] = ended + 7, again
             if account_spans[-1][1] < last:  # they used it less and less before they left
                 volume[i] *= 0.7
@@ -127,7 +128,7 @@ def build_rhythm(
 
 
 class Usage:
-    """Draws the product usage of one month after the other."""
+    """Draws the product usage of one stretch of days after the other."""
 
     def __init__(
         self, world: World, rhythm: Rhythm, spans: dict[int, list[tuple[int, int]]], texts: Texts
@@ -145,6 +146,7 @@ class Usage:
         for user in users:
             if user.account in spans:
                 self.first_paid[user.index] = spans[user.account][0][0]
+        self.reported_week = np.zeros(n, np.int64)
         self.is_founder = np.array([u.is_founder for u in users], bool)
         # the devices of a user, as columns
         owner = [u.index if u.link != "same_user_id" else u.same_as for u in users]
@@ -168,15 +170,26 @@ class Usage:
 
     def scale_to(self, wanted: float, first_day: int, end_day: int) -> None:
         """Sets `scale` so that about `wanted` events come out; engaged users take the most."""
+        active_days, by_volume = self._expected(first_day, end_day)
+        extra = max(wanted - active_days, 0.0)
+        self.scale = extra / max(by_volume * MEAN_EVENTS_PER_ACTIVE_DAY, 1.0)
+
+    def events_a_day(self, first_day: int, end_day: int) -> float:
+        """Expected product events of a mean day at the present scale."""
+        active_days, by_volume = self._expected(first_day, end_day)
+        total = active_days + by_volume * MEAN_EVENTS_PER_ACTIVE_DAY * self.scale
+        return total / max(end_day - first_day, 1)
+
+    def _expected(self, first_day: int, end_day: int) -> tuple[float, float]:
+        """(active user days, the same weighted with each user's volume)"""
         active_days, by_volume = 0.0, 0.0
         for day in range(first_day, end_day, 31):
             chance = self.active_chance(np.arange(day, min(day + 31, end_day))).sum(axis=1)
             active_days += float(chance.sum())
             by_volume += float((chance * self.rhythm.volume).sum())
-        extra = max(wanted - active_days, 0.0)
-        self.scale = extra / max(by_volume * MEAN_EVENTS_PER_ACTIVE_DAY, 1.0)
+        return active_days, by_volume
 
-    def month(self, first_day: int, last_day: int) -> Rows:
+    def days(self, first_day: int, last_day: int) -> Rows:
         """Usage of the days [first_day, last_day)."""
         parameters = self.world.parameters
         rng = stream(parameters.seed, "usage", first_day)
@@ -280,6 +293,9 @@ class Usage:
         first = np.ones(len(order), bool)
         first[1:] = key[order][1:] != key[order][:-1]
         pick = mine[order[first]]
+        pick_week = week[order[first]]
+        pick = pick[pick_week > self.reported_week[who[pick]]]
+        self.reported_week[who[pick]] = (day[pick] + 3) // 7
         return Rows.of(len(pick), t=at[pick], kind=TRACK, event=EVENT_CODE["usage_reported"],
                        user=who[pick], anon=device[pick], account=self.account[who[pick]],
                        person=self.person[who[pick]])  # fmt: skip

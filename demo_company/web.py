@@ -83,6 +83,12 @@ def signup_past(world: World, texts: Texts, rows: RowList) -> None:
                 at += int(rng.integers(4_000, 90_000))
 
 
+def _landing(texts: Texts, path: str, channel: str, nth: int) -> int:
+    campaigns = names.CHANNELS[channel][4]
+    campaign = campaigns[nth % len(campaigns)] if campaigns else None
+    return texts.page(page_context(path, channel, campaign))
+
+
 def visitors(world: World, texts: Texts, first_person: int) -> tuple[Rows, int]:
     """Anonymous people who leave again. Returns their page views and how many they are."""
     parameters = world.parameters
@@ -102,10 +108,12 @@ def visitors(world: World, texts: Texts, first_person: int) -> tuple[Rows, int]:
         )
     shares = np.array([names.CHANNELS[c][0] for c in names.CHANNEL_NAMES])
     channel = rng.choice(len(shares), count, p=shares / shares.sum())
-    landing = np.array(
-        [[[texts.page(page_context(path, name, (names.CHANNELS[name][4] or (None,))[c % max(len(names.CHANNELS[name][4]), 1)]))
-           for c in range(2)] for path in PATHS[:3]] for name in names.CHANNEL_NAMES]
-    )  # fmt: skip
+    landing = np.array(  # by channel, path, campaign
+        [
+            [[_landing(texts, path, name, nth) for nth in range(2)] for path in PATHS[:3]]
+            for name in names.CHANNEL_NAMES
+        ]
+    )
     inner = np.array([texts.page(page_context(path)) for path in PATHS])
     pages = np.minimum(1 + rng.geometric(0.55, count) - 1 + (rng.random(count) < 0.3), 12)
     who = np.repeat(np.arange(count), pages)

@@ -358,8 +358,9 @@ def _add_contractors(
         if made == wanted:
             return
         first = users[index]
-        others = [a for a in (accounts[i] for i in rng.integers(len(accounts), size=6))
-                  if a.index != first.account and a.signed_up < parameters.end_ms - 60 * MS_DAY]  # fmt: skip
+        drawn = [accounts[i] for i in rng.integers(len(accounts), size=6)]
+        latest = parameters.end_ms - 60 * MS_DAY
+        others = [a for a in drawn if a.index != first.account and a.signed_up < latest]
         if not others:
             continue
         account, link = others[0], links[made % 3]
@@ -421,6 +422,11 @@ def _assign_activation(parameters: Parameters, accounts: list[Account], users: l
         users[0].kind = WITHIN_7_DAYS
 
 
+def _address(rng: np.random.Generator) -> str:
+    first, second, third, fourth = (int(rng.integers(11, 220)) for _ in range(4))
+    return f"{first}.{second}.{third}.{fourth}"
+
+
 def _devices(parameters: Parameters, users: list[User]) -> list[Device]:
     rng = stream(parameters.seed, "devices")
     devices: list[Device] = []
@@ -439,7 +445,7 @@ def _devices(parameters: Parameters, users: list[User]) -> list[Device]:
                     usable_from=begin,
                     usable_until=parameters.end_ms,
                     agent=int(rng.integers(3) if k == 0 else rng.integers(len(names.USER_AGENTS))),
-                    ip=f"{rng.integers(11, 220)}.{rng.integers(256)}.{rng.integers(256)}.{rng.integers(1, 255)}",
+                    ip=_address(rng),
                     is_first=k == 0,
                 )
             )

@@ -3,6 +3,7 @@
 IngestError
   ├─ IngestRunning   another ingest works on this home; wait for it, then run again
   ├─ FileRefused     one file cannot be used at all; recorded, the other files go on
+  ├─ LakeWithoutManifest  ops.duckdb does not belong to this lake; a person must decide
   └─ UnknownFile     the path names no loaded file
 """
 
@@ -22,6 +23,10 @@ class FileRefused(IngestError):
         super().__init__(message)
         self.reason = reason
         self.message = message
+
+
+class LakeWithoutManifest(IngestError):
+    """The lake holds committed loads that the manifest does not know."""
 
 
 class UnknownFile(IngestError):

@@ -87,7 +87,7 @@ def _describe(root: Path, location: Path) -> LandingFile:
 
     def unusable(problem: str, status: str = "refused") -> LandingFile:
         facts = location.lstat()
-        return LandingFile(path, location, facts.st_size, _modified(facts), None, problem, status)
+        return LandingFile(path, location, facts.st_size, modified_at(facts), None, problem, status)
 
     if location.is_symlink():
         target = location.resolve()
@@ -105,11 +105,11 @@ def _describe(root: Path, location: Path) -> LandingFile:
     if problem:
         return unusable(f"{path}: {problem}", "unsupported")
     facts = location.stat()
-    return LandingFile(path, location, facts.st_size, _modified(facts), source)
+    return LandingFile(path, location, facts.st_size, modified_at(facts), source)
 
 
-def _modified(facts: os.stat_result) -> datetime:
-    # microseconds, as the manifest keeps it
+def modified_at(facts: os.stat_result) -> datetime:
+    """Time of the last change in naive UTC, to the microsecond, as the manifest keeps it."""
     seconds, nanoseconds = divmod(facts.st_mtime_ns, 1_000_000_000)
     whole = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
     return whole.replace(microsecond=nanoseconds // 1000)

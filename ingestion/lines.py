@@ -6,8 +6,8 @@ that hold bytes which are not UTF-8.
 """
 
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +32,28 @@ class BadLine:
 
 @dataclass(frozen=True)
 class LineBlock:
-    """Consecutive lines: ``numbers`` (int64, 1-based) and ``lines`` (string), same length."""
+    """Consecutive lines: ``numbers`` (int64, 1-based) and ``lines`` (string), same length.
+
+    ``bad``: what `bad_lines` gives, None when there is nothing bad. Empty lines are left out.
+    """
 
     numbers: pa.Array
     lines: pa.Array
-    bad: list[BadLine] = field(default_factory=list)
+    bad: pa.Table | None = None
     bytes_read: int = 0
+
+
+def bad_lines(lines: Iterable[BadLine]) -> pa.Table:
+    """Columns line_number, reason, detail, raw."""
+    rows = list(lines)
+    return pa.table(
+        {
+            "line_number": pa.array([row.line_number for row in rows], pa.int64()),
+            "reason": pa.array([row.reason for row in rows], pa.string()),
+            "detail": pa.array([row.detail for row in rows], pa.string()),
+            "raw": pa.array([row.raw for row in rows], pa.string()),
+        }
+    )
 
 
 def read_lines(
@@ -103,7 +119,7 @@ def _too_long(number: int, head: bytes, limit: int) -> BadLine:
 
 
 def _only_bad(bad: BadLine) -> LineBlock:
-    return LineBlock(pa.array([], pa.int64()), pa.array([], pa.string()), [bad])
+    return LineBlock(pa.array([], pa.int64()), pa.array([], pa.string()), bad_lines([bad]))
 
 
 def _block(data: bytes, first_number: int, max_line_bytes: int) -> LineBlock:
@@ -115,29 +131,57 @@ def _block(data: bytes, first_number: int, max_line_bytes: int) -> LineBlock:
     lines = pa.BinaryArray.from_buffers(
         pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)]
     )
-    bad: list[BadLine] = []
-    keep = np.ones(len(ends), dtype=bool)
-    for index in np.flatnonzero(np.diff(offsets) > max_line_bytes):
-        keep[index] = False
-        head = data[offsets[index] : offsets[index] + RAW_BYTES_KEPT]
-        bad.append(_too_long(int(numbers[index]), head, max_line_bytes))
+    lengths = np.diff(offsets)
+    keep = lengths > 1  # an empty line is no row
+    bad: list[pa.Table] = []
+    too_long = np.flatnonzero(lengths > max_line_bytes)
+    if len(too_long):
+        keep[too_long] = False
+        bad.append(
+            bad_lines(
+                _too_long(
+                    int(numbers[index]),
+                    data[offsets[index] : offsets[index] + RAW_BYTES_KEPT],
+                    max_line_bytes,
+                )
+                for index in too_long
+            )
+        )
     try:
         text = lines.cast(pa.string())
     except pa.ArrowInvalid:
-        for index in range(len(ends)):
-            raw = data[offsets[index] : offsets[index + 1]]
-            if keep[index] and not _is_utf8(raw):
-                keep[index] = False
-                bad.append(
-                    BadLine(
-                        int(numbers[index]), "invalid_utf8", "bytes are no UTF-8", kept_text(raw)
-                    )
-                )
+        broken = [
+            index
+            for index in np.flatnonzero(keep)
+            if not _is_utf8(data[offsets[index] : offsets[index + 1]])
+        ]
+        keep[broken] = False
+        bad.append(_not_utf8(data, offsets, numbers, broken))
         text = lines.filter(pa.array(keep)).cast(pa.string())
     else:
-        if bad:
+        if not keep.all():
             text = text.filter(pa.array(keep))
-    return LineBlock(pa.array(numbers[keep] if bad else numbers), text, bad, len(data))
+    if not keep.all():
+        numbers = numbers[keep]
+    return LineBlock(
+        pa.array(numbers), text, pa.concat_tables(bad) if bad else None, bytes_read=len(data)
+    )
+
+
+def _not_utf8(data: bytes, offsets: np.ndarray, numbers: np.ndarray, broken: list[int]) -> pa.Table:
+    # columns at once: a file of nothing but such lines must not become millions of objects
+    count = len(broken)
+    return pa.table(
+        {
+            "line_number": pa.array(numbers[broken], pa.int64()),
+            "reason": pa.repeat("invalid_utf8", count),
+            "detail": pa.repeat("bytes are no UTF-8", count),
+            "raw": pa.array(
+                (kept_text(data[offsets[index] : offsets[index + 1]]) for index in broken),
+                pa.string(),
+            ),
+        }
+    )
 
 
 def _is_utf8(raw: bytes) -> bool:

@@ -16,11 +16,10 @@ from pathlib import Path
 import duckdb
 
 from ingestion.dedupe import find_duplicates
-from ingestion.errors import FileRefused, IngestError
+from ingestion.errors import IngestError, LakeWithoutManifest
 from ingestion.lake import (
     DATASETS,
     PARTITIONED,
-    dataset_glob,
     ensure_datasets,
     glob_escape,
     read_dataset,
@@ -34,12 +33,24 @@ from warehouse.settings import Settings
 
 MEMORY_LIMIT = "2500MB"
 STAGING = ".staging"
+COMMITTED = "committed_load"  # tells a lost manifest from a first ingest that was killed
 _LOAD_FILE = re.compile(r"load-(\d+)(-\d+)?\.parquet$")
 _ORIGIN = ("file_id", "line_number", "load_id")
 
 
 def remove_leftovers(lake_dir: Path, committed_load: int) -> int:
-    """Delete what an ingest that did not end left behind; returns Parquet files removed."""
+    """Delete what an ingest that did not end left behind; returns Parquet files removed.
+
+    Raises `LakeWithoutManifest` rather than delete loads that were once committed.
+    """
+    marker = lake_dir / COMMITTED
+    once = int(marker.read_text()) if marker.exists() else 0
+    if once > committed_load:
+        raise LakeWithoutManifest(
+            f"{lake_dir} holds {once} loads but ops.duckdb knows of {committed_load}: the "
+            "manifest was lost or is an old copy. Put the right ops.duckdb back; or, to start "
+            f"over from the landing folder, remove {lake_dir} and the warehouse"
+        )
     shutil.rmtree(lake_dir / STAGING, ignore_errors=True)
     removed = 0
     for path in lake_dir.glob("*/**/load-*.parquet"):
@@ -68,6 +79,12 @@ def carry_out(
     finally:
         connection.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_marker(path: Path, load_id: int) -> None:
+    partial = path.with_name(path.name + ".tmp")
+    partial.write_text(str(load_id))
+    partial.replace(path)
 
 
 def _connect(folder: Path) -> duckdb.DuckDBPyConnection:
@@ -161,6 +178,8 @@ class _Load:
                 load_kind=self.kind,
             ),
         )
+        if something:
+            _write_marker(self.lake_dir / COMMITTED, self.load_id)
         self._fill_report(records, staged, something)
 
     # before writing
@@ -404,6 +423,3 @@ class _Load:
         )
         report.datasets = datasets
         report.reasons = dict(reasons)
-
-
-__all__ = ["FileRefused", "carry_out", "dataset_glob", "remove_leftovers"]

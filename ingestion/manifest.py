@@ -170,7 +170,8 @@ def commit(settings: Settings, change: ManifestChange) -> None:
             )
             _insert_quarantine(connection, change, now)
             connection.execute(
-                "delete from ingest_overlaps where path in (select path from new_files)"
+                "delete from ingest_overlaps "
+                "where path in (select path from new_files where status = 'loaded')"
             )
             for (path, of_path), count in dict(change.overlaps).items():
                 connection.execute(

@@ -36,10 +36,23 @@ MACROS = (
             else text
         end
     """,
+    # NaN and Infinity, which DuckDB reads and writes but JSON does not have
+    r"""
+    create or replace macro has_no_number(text) as
+        case
+            when contains(text, 'NaN') or contains(text, 'Infinity')
+                then regexp_matches(
+                    regexp_replace(text, '"([^"\\]|\\.)*"', '""', 'g'), 'NaN|Infinity'
+                )
+            else false
+        end
+    """,
     # a JSON object as text; NULL when it is something else
     """
     create or replace macro object_text(text) as
-        case when starts_with(text, '{') and json_valid(text) then text end
+        case
+            when starts_with(text, '{') and json_valid(text) and not has_no_number(text) then text
+        end
     """,
     # true where the text came from an object or an array instead of a plain value
     """
@@ -203,10 +216,11 @@ def events_parser(source_format: str, now: datetime) -> Parser:
         steps={
             "message_id": "given(f_message_id)",
             "call_type": "given(f_type)",
-            "user_id": "given(f_user_id)",
-            "anonymous_id": "given(f_anonymous_id)",
-            "previous_id": "given(f_previous_id)",
-            "group_id": "coalesce(given(f_group_id), given(f_context_group_id))",
+            # ids stay as sent, even ' ' or 'null': staging knows which of them are none
+            "user_id": "nullif(f_user_id, '')",
+            "anonymous_id": "nullif(f_anonymous_id, '')",
+            "previous_id": "nullif(f_previous_id, '')",
+            "group_id": "coalesce(nullif(f_group_id, ''), nullif(f_context_group_id, ''))",
             "said_at": "iso_time(f_timestamp)",
             "sent_at": "iso_time(f_sent_at)",
             "original_at": "iso_time(f_original_timestamp)",
@@ -261,8 +275,8 @@ def events_parser(source_format: str, now: datetime) -> Parser:
                 "timestamp_in_future",
                 f"'received at ' || received_at || ', now is {_naive(now)}'",
             ),
-            ("properties is null", "bad_value", "'properties: an object was expected'"),
-            ("traits is null", "bad_value", "'traits: an object was expected'"),
+            ("properties is null", "bad_value", "'properties: a JSON object was expected'"),
+            ("traits is null", "bad_value", "'traits: a JSON object was expected'"),
         ),
         values={
             "message_id": "message_id",
@@ -321,8 +335,12 @@ def stripe_events_parser(_part: str, now: datetime) -> Parser:
             ("event_id is null", "missing_id", "'a Stripe event needs an id'"),
             ("event_type is null", "missing_type", "null"),
             *_created_checks("f_created", now),
-            ("object_body is null", "bad_value", "'data.object: an object was expected'"),
-            ("previous is null", "bad_value", "'data.previous_attributes: an object was expected'"),
+            ("object_body is null", "bad_value", "'data.object: a JSON object was expected'"),
+            (
+                "previous is null",
+                "bad_value",
+                "'data.previous_attributes: a JSON object was expected'",
+            ),
             (
                 "given(f_livemode) is not null and livemode is null",
                 "bad_value",
@@ -364,6 +382,7 @@ def stripe_objects_parser(part: str, now: datetime) -> Parser:
         },
         checks=(
             ("object_id is null", "missing_id", "'a Stripe object needs an id'"),
+            ("has_no_number(f_body)", "bad_value", "'NaN or Infinity is no JSON'"),
             # some lists (subscription items) carry no `created`
             *_created_checks("f_created", now, required=False),
             (
@@ -408,6 +427,7 @@ def crm_parser(part: str, now: datetime) -> Parser:
         },
         checks=(
             ("record_id is null", "missing_id", "'a CRM record needs Id (or id)'"),
+            ("has_no_number(f_body)", "bad_value", "'NaN or Infinity is no JSON'"),
             ("f_modified is null", "missing_timestamp", "'SystemModstamp (or updatedAt)'"),
             ("modified_at is null", "bad_timestamp", "'modified: ' || left(f_modified, 100)"),
             (

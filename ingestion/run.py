@@ -3,13 +3,12 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 from filelock import FileLock, Timeout
 
 from ingestion.errors import IngestRunning
 from ingestion.lake import ensure_datasets
-from ingestion.landing import CSV_DATASETS, LandingFile, scan_landing
+from ingestion.landing import LandingFile, scan_landing
 from ingestion.load import carry_out, remove_leftovers
 from ingestion.manifest import (
     FileRecord,
@@ -138,6 +137,3 @@ def _missing_sources(files: Sequence[LandingFile], manifest: Manifest) -> list[s
     present = {file.path.split("/")[0] for file in files if file.source}
     present |= {path.split("/")[0] for path in manifest.live if manifest.loaded(path)}
     return [note for source, note in _DEPENDS_ON.items() if source not in present]
-
-
-__all__ = ["CSV_DATASETS", "ingest", "ingest_lock", "prepare", "replace"]

@@ -19,8 +19,8 @@ import pyarrow as pa
 
 from ingestion.errors import FileRefused
 from ingestion.lake import glob_escape, sql_text
-from ingestion.landing import LandingFile, Source
-from ingestion.lines import BadLine, LineBlock, read_lines
+from ingestion.landing import LandingFile, Source, modified_at
+from ingestion.lines import LineBlock, bad_lines, read_lines
 from ingestion.parsing import MACROS, PARSERS, parser_sql
 from ingestion.tables import csv_parser_sql, read_csv_file
 
@@ -28,15 +28,6 @@ BATCH_BYTES = 96 * 1024 * 1024
 """Text parsed at once: some 150,000 events. Bigger gains no speed, only memory."""
 
 READERS = 2
-_REFUSED_SCHEMA = pa.schema(
-    [
-        ("file_no", pa.int32()),
-        ("line_number", pa.int64()),
-        ("reason", pa.string()),
-        ("detail", pa.string()),
-        ("raw", pa.string()),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -118,7 +109,8 @@ class Stager:
             self._parse_lines(source.dataset, sql, batch)
 
     def _parse_lines(self, dataset: str, sql: str, batch: list[tuple[int, LineBlock]]) -> None:
-        self._refuse([(file_no, bad) for file_no, block in batch for bad in block.bad])
+        for file_no, block in batch:
+            self._refuse(file_no, block.bad)
         full = [(file_no, block) for file_no, block in batch if len(block.lines)]
         if not full:
             return
@@ -194,7 +186,7 @@ class Stager:
 
     def _finish(self, job: Job) -> None:
         facts = job.file.location.stat()
-        if facts.st_size != job.file.size_bytes:
+        if (facts.st_size, modified_at(facts)) != (job.file.size_bytes, job.file.modified_at):
             self.staged.changed.add(job.file_no)
         self._on_bytes(job.file.size_bytes)
 
@@ -213,7 +205,7 @@ class Stager:
                 self.staged.failed[job.file_no] = FileRefused("unreadable_file", message)
                 continue
             self._finish(job)
-            self._refuse([(job.file_no, bad) for bad in parsed.bad])
+            self._refuse(job.file_no, bad_lines(parsed.bad))
             number = pa.repeat(pa.scalar(job.file_no, pa.int32()), parsed.rows.num_rows)
             tables.append(parsed.rows.append_column("file_no", number))
         if tables:
@@ -285,25 +277,16 @@ class Stager:
                 "where reason is not null and reason != 'blank'"
             )
 
-    def _refuse(self, bad: list[tuple[int, BadLine]]) -> None:
-        if not bad:
+    def _refuse(self, file_no: int, bad: pa.Table | None) -> None:
+        """Quarantine lines that never became text or cells (see `lines.bad_lines`)."""
+        if bad is None or not bad.num_rows:
             return
-        for file_no, line in bad:
-            self.staged.rows_read[file_no] += 1
-            self._count_refused(file_no, line.reason, 1)
-        rows = [
-            {
-                "file_no": file_no,
-                "line_number": line.line_number,
-                "reason": line.reason,
-                "detail": line.detail,
-                "raw": line.raw,
-            }
-            for file_no, line in bad
-        ]
+        self.staged.rows_read[file_no] += bad.num_rows
+        for entry in bad["reason"].value_counts().to_pylist():
+            self._count_refused(file_no, entry["values"], entry["counts"])
         self._pieces += 1
-        self._connection.register("bad_lines", pa.Table.from_pylist(rows, _REFUSED_SCHEMA))
-        self._write_refused("select * from bad_lines")
+        self._connection.register("bad_lines", bad)
+        self._write_refused(f"select cast({file_no} as integer) as file_no, * from bad_lines")
         self._connection.unregister("bad_lines")
 
     def _count_refused(self, file_no: int, reason: str, count: int) -> None:

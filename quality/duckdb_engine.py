@@ -36,7 +36,12 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
     def get_connection(self) -> Iterator[sa.Connection]:
         if self._connection is None:
             self._connection = self.engine.connect()
-        yield self._connection
+        try:
+            yield self._connection
+        except Exception:
+            # one expectation's wrong query must not abort the transaction of the others
+            self._connection.rollback()
+            raise
 
 
 _EngineType = type[DuckDBExecutionEngine]  # in the class below, `type` is a field

@@ -5,9 +5,9 @@
     ledger (ops store)      ─┘                        ^              │
                                                       └── bisect, resend, retry
 
-Whatever happens, what the destination acknowledged is in the ledger before the next batch goes
-out, and what it did not is planned again by the next run. Every write is an upsert or names its
-record by id, so sending twice is harmless (Slack excepted: see `destinations.slack`).
+What the destination acknowledged enters the ledger together with the log of records sent; what
+did not get there is planned again by the next run. Every write is an upsert or names its record
+by id, so sending twice is harmless (Slack excepted: see `destinations.slack`).
 """
 
 import random
@@ -49,6 +49,10 @@ MAX_RESENDS = 2
 
 SAME_REFUSALS = 20
 """Records refused one by one in the same words, with none accepted, before a run gives up."""
+
+WRITE_EVERY_SECONDS = 1.0
+"""How long answers of a destination that takes a record twice without harm may wait for the
+ledger: opening the store costs more than a batch. Others' answers are written at once."""
 
 _SENT_AS_NEW = ("not_found", "required_missing")
 
@@ -163,9 +167,7 @@ def run_sync(
                 only_dead_letters=only_dead_letters,
             )
             report = _with_plan(report, plan)
-            log.planned(plan.counts)
-            if not only_dead_letters:
-                log.close_obsolete_letters(plan)
+            log.planned(plan, is_complete=not only_dead_letters)
             if plan.counts.to_send:
                 with destination_url(settings, spec.destination, base_urls) as url:
                     sending.run(connect(settings, spec, url, sending.calls), plan, progress)
@@ -254,6 +256,8 @@ class Sending:
         self._classes: dict[str, int] = {}
         self._same_refusals: tuple[str, int] = ("", 0)
         self._again: deque[Outgoing] = deque()
+        self._unwritten: list[Sent] = []
+        self._written_at = time.monotonic()
 
     def run(self, destination: Destination, plan: Plan, progress: Progress | None) -> None:
         """Send all of a plan; raises `SyncStopped` or `RetryLater` when it cannot go on."""
@@ -273,6 +277,7 @@ class Sending:
                 if progress is not None:
                     progress(self.accepted + self.rejected, total)
         finally:
+            self._write()
             destination.close()
 
     def summary(self) -> str:
@@ -289,9 +294,8 @@ class Sending:
     def _outgoing(self, record: PlannedRecord) -> Outgoing:
         match record.operation:
             case "create":
-                # a new record has nothing to clear
-                fields = {name: v for name, v in record.payload.items() if v is not None}
-                return Outgoing(record, fields)
+                # whole, nulls too: a run killed before its ledger may have written it already
+                return Outgoing(record, record.payload)
             case "match":
                 # what the warehouse does not know leaves the matched record's value alone
                 fields = {name: v for name, v in record.payload.items() if v is not None}
@@ -363,9 +367,10 @@ class Sending:
             final.append(
                 Sent(outgoing.record, outgoing.fields, answer.destination_id, answer.rejection)
             )
-        if not final:
-            return
-        self.log.acknowledge(final)
+        self._unwritten += final
+        waited = time.monotonic() - self._written_at
+        if not self.destination.is_idempotent or waited >= WRITE_EVERY_SECONDS:
+            self._write()
         for sent in final:
             if sent.rejection is None:
                 self.accepted += 1
@@ -384,6 +389,12 @@ class Sending:
                     }
                 )
 
+    def _write(self) -> None:
+        if self._unwritten:
+            self.log.acknowledge(self._unwritten)
+        self._unwritten = []
+        self._written_at = time.monotonic()
+
 
 def _second_try(outgoing: Outgoing, rejection: Rejection | None) -> Outgoing | None:
     """The record to send again in this run, where the answer invites it."""
@@ -395,8 +406,7 @@ def _second_try(outgoing: Outgoing, rejection: Rejection | None) -> Outgoing | N
     gone = rejection.error_class in _SENT_AS_NEW and outgoing.record.destination_id is not None
     if gone and not outgoing.as_new and outgoing.record.operation in ("match", "update"):
         # deleted or merged over there: write it whole, by its external id
-        fields = {name: v for name, v in outgoing.record.payload.items() if v is not None}
-        return replace(outgoing, fields=fields, as_new=True, resent=resent)
+        return replace(outgoing, fields=outgoing.record.payload, as_new=True, resent=resent)
     return None
 
 

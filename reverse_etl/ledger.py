@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from reverse_etl.errors import Rejection
-from reverse_etl.plan import LEFT_HASH, Plan, PlanCounts, PlannedRecord
+from reverse_etl.plan import LEFT_HASH, Plan, PlannedRecord
 from reverse_etl.redact import redacted
 from reverse_etl.specs import SyncSpec
 from warehouse.ops import OpsStore, utc_now
@@ -61,7 +61,12 @@ class RunLog:
                 [self.run_id, self.spec.name, self.spec.destination, self.now()],
             )
 
-    def planned(self, counts: PlanCounts) -> None:
+    def planned(self, plan: Plan, *, is_complete: bool) -> None:
+        """Note the plan's counts; a complete plan also closes dead letters it does not send.
+
+        Their row left the source, or came back to what the destination holds.
+        """
+        counts = plan.counts
         with self.ops.connection() as connection:
             connection.execute(
                 "update sync_runs set planned_creates = ?, planned_updates = ?, "
@@ -75,6 +80,17 @@ class RunLog:
                     self.spec.name,
                 ],
             )
+            if not is_complete:
+                return
+            path = str(plan.path).replace("'", "''")
+            connection.execute(f"attach '{path}' as scratch (read_only)")
+            connection.execute(
+                "update dead_letters set state = 'obsolete', last_seen_at = ? "
+                "where sync_name = ? and state = 'open' "
+                "and record_key not in (select record_key from scratch.planned)",
+                [self.now(), self.spec.name],
+            )
+            connection.execute("detach scratch")
 
     def finish(
         self,
@@ -102,22 +118,6 @@ class RunLog:
                     self.spec.name,
                 ],
             )
-
-    def close_obsolete_letters(self, plan: Plan) -> None:
-        """Close open dead letters that the plan no longer wants to send.
-
-        Their row left the source, or came back to what the destination holds.
-        """
-        with self.ops.connection() as connection:
-            path = str(plan.path).replace("'", "''")
-            connection.execute(f"attach '{path}' as scratch (read_only)")
-            connection.execute(
-                "update dead_letters set state = 'obsolete', last_seen_at = ? "
-                "where sync_name = ? and state = 'open' "
-                "and record_key not in (select record_key from scratch.planned)",
-                [self.now(), self.spec.name],
-            )
-            connection.execute("detach scratch")
 
     def acknowledge(self, answers: Sequence[Sent]) -> None:
         """Write the answers of a batch: ledger, log and dead letters in one transaction."""

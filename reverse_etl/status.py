@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from reverse_etl.connect import is_enabled
@@ -93,11 +93,9 @@ left join letters using (sync_name)
 def sync_status(settings: Settings) -> list[SyncStatus]:
     """Every sync of the project, in the order they run."""
     specs = load_specs()
-    since = utc_now().timestamp() - RELIABILITY_DAYS * 86_400
+    since = utc_now() - timedelta(days=RELIABILITY_DAYS)
     with OpsStore(settings.ops_path).connection() as connection:
-        rows = connection.execute(
-            _STATUS, {"names": list(specs), "since": datetime.fromtimestamp(since)}
-        ).fetchall()
+        rows = connection.execute(_STATUS, {"names": list(specs), "since": since}).fetchall()
     by_name = {row[0]: row[1:] for row in rows}
     return [
         SyncStatus(

@@ -54,4 +54,17 @@ def run_dbt(
 
     settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
     with _environ(dbt_environment(settings)):
-        return dbtRunner(manifest=manifest, callbacks=list(on_event)).invoke(list(arguments))
+        try:
+            return dbtRunner(manifest=manifest, callbacks=list(on_event)).invoke(list(arguments))
+        finally:
+            _release_warehouse()
+
+
+def _release_warehouse() -> None:
+    """Close the DuckDB file: dbt-duckdb keeps it open until the process ends, and neither
+    another process nor a read-only connection of this one could open it meanwhile."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    environment, DuckDBConnectionManager._ENV = DuckDBConnectionManager._ENV, None
+    if environment is not None:
+        environment.close()

@@ -60,5 +60,5 @@
 
 {#- Company names that should be equal made equal: lower case, no punctuation, no legal form. -#}
 {% macro normalise_company_name(column) -%}
-    nullif(trim(regexp_replace(regexp_replace(lower({{ column }}), '[^a-z0-9]+', ' ', 'g'), '( (inc|incorporated|llc|ltd|limited|corp|corporation|co|company|gmbh|ag|bv|b v|sa|s a|sas|srl|plc|pty|oy|ab))+$', '', 'g')), '')
+    nullif(trim(regexp_replace(trim(regexp_replace(lower({{ column }}), '[^a-z0-9]+', ' ', 'g')), '( (inc|incorporated|llc|ltd|limited|corp|corporation|co|company|gmbh|ag|bv|b v|sa|s a|sas|srl|plc|pty|oy|ab))+$', '', 'g')), '')
 {%- endmacro %}

@@ -51,6 +51,7 @@ class Destination(Protocol):
     """A connected destination for one sync."""
 
     calls: CallCount
+    is_idempotent: bool  # the same record sent twice leaves the same state
 
     def log_in(self) -> None:
         """Get a session. Called before the first call, and once when a session expired."""

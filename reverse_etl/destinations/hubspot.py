@@ -52,6 +52,8 @@ class HubSpotLogin:
 class HubSpotDestination:
     """One object of a HubSpot portal."""
 
+    is_idempotent = True
+
     def __init__(self, spec: SyncSpec, login: HubSpotLogin, calls: CallCount | None = None):
         self.spec, self.login = spec, login
         self.calls = calls or CallCount()

@@ -88,6 +88,8 @@ class PlainHttpAdapter(HTTPAdapter):
 class SalesforceDestination:
     """One object of a Salesforce org."""
 
+    is_idempotent = True
+
     def __init__(self, spec: SyncSpec, login: SalesforceLogin, calls: CallCount | None = None):
         self.spec, self.login = spec, login
         self.calls = calls or CallCount()
@@ -210,12 +212,10 @@ class SalesforceDestination:
     # records -----------------------------------------------------------------------------
 
     def _new(self, outgoing: Outgoing) -> dict[str, Any]:
-        fields = self._values(outgoing.fields)
         return {
             "attributes": {"type": self.spec.object},
             str(self.spec.external_id): outgoing.record.record_key,
-            # the record may exist after all: what is null here is cleared there
-            **fields,
+            **self._values(outgoing.fields),
         }
 
     def _changed(self, outgoing: Outgoing) -> dict[str, Any]:

@@ -68,6 +68,8 @@ def post_message(url: str, text: str, blocks: list[Payload] | None = None) -> No
 class SlackDestination:
     """The channel behind a webhook, for one sync."""
 
+    is_idempotent = False
+
     def __init__(
         self,
         spec: SyncSpec,

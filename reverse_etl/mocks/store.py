@@ -24,6 +24,7 @@ create table if not exists unique_values (
     object text not null, field text not null, value text not null collate nocase, id text not null,
     primary key (object, field, value)
 );
+create index if not exists unique_values_of_record on unique_values (object, id, field);
 create table if not exists changes (
     change_id integer primary key, object text not null, id text not null, changed_at text not null,
     operation text not null, fields text not null

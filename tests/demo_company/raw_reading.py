@@ -23,9 +23,9 @@ def moment(text: str) -> datetime:
 def lines_of(folder: Path) -> list[tuple[Path, str]]:
     found = []
     for path in sorted(folder.rglob("*.jsonl*")):
-        opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
-        with opened as file:
-            found += [(path, line.rstrip("\n")) for line in file]
+        data = path.read_bytes()
+        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+        found += [(path, line) for line in text.split("\n")[:-1]]
     return found
 
 
@@ -169,7 +169,9 @@ def daily_native(landing: Path, end: date) -> dict[str, dict[date, dict[str, Dec
 def movements(landing: Path, end: date) -> list[tuple[str, date, str, Decimal]]:
     """Day by day over the whole history, by the contract's rules."""
     with (landing / "fx_rates" / "fx_rates.csv").open() as file:
-        rates = {(r["month"], r["currency"].lower()): Decimal(r["rate"]) for r in csv.DictReader(file)}
+        rates = {
+            (r["month"], r["currency"].lower()): Decimal(r["rate"]) for r in csv.DictReader(file)
+        }
 
     def usd(native: dict[str, Decimal], day: date) -> Decimal:
         total = Decimal(0)

@@ -81,7 +81,9 @@ def test_every_planted_line_is_refused_for_its_reason_and_counted(
     demo: DemoReport, read: dict[str, Any]
 ) -> None:
     planted = demo.facts["dirt"]
-    expected = {k.removeprefix("quarantined_"): n for k, n in planted.items() if "quarantined_" in k}
+    expected = {
+        k.removeprefix("quarantined_"): n for k, n in planted.items() if "quarantined_" in k
+    }
     assert read["reasons"] == expected
     assert len(expected) == 10
     assert min(expected.values()) >= 1
@@ -191,7 +193,9 @@ def test_milestones_recomputed_from_the_files_are_the_true_ones(
         events = moments[read["people"].root(row["primary_user_id"])]
         since = min(events["signed_up"])
 
-        def first(name: str, days: int, events: dict = events, since: datetime = since) -> datetime | None:
+        def first(
+            name: str, days: int, events: dict = events, since: datetime = since
+        ) -> datetime | None:
             inside = [t for t in events[name] if since <= t < since + timedelta(days=days)]
             return min(inside, default=None)
 

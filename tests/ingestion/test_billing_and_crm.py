@@ -132,7 +132,8 @@ def test_crm_records_are_told_apart_by_object_id_and_time_of_change(installation
     installation.ingest()
     assert installation.counts("crm/accounts/a.jsonl") == (6, 3, 2, 1)
     assert installation.raw(
-        "select crm, object_name, record_id, modified_at, is_deleted from raw.crm_records order by all"
+        "select crm, object_name, record_id, modified_at, is_deleted from raw.crm_records "
+        "order by all"
     ) == [
         ("hubspot", "accounts", "77", datetime(2026, 2, 1, 10), False),
         ("salesforce", "accounts", "001A", datetime(2026, 2, 1, 10), False),

@@ -13,7 +13,7 @@ def test_cells_land_typed_and_a_contract_without_an_id_gets_one(installation):
     installation.land("contracts/c.csv", HEADER + ACME)
     installation.land("support_tickets/t.csv",
         "id,account,requester,opened,first_response,resolved,channel,deflected_by\n"
-        't1,acc_1,a@b.example,2026-02-01T10:00:00Z,,,email,"said ""hi"",\nthen left"\n')  # fmt: skip
+        't1,acc_1,a@b.co,2026-02-01T10:00:00Z,,,email,"said ""hi"",\nthen left"\n')  # fmt: skip
     installation.ingest()
     ((contract_id, *rest),) = installation.raw(
         "select * exclude (file_id, line_number, load_id) from raw.contracts"
@@ -73,14 +73,23 @@ def test_a_broken_replacement_leaves_the_rows_that_were_loaded(installation):
 @pytest.mark.parametrize(
     ("row", "detail"),
     [
-        ("acc_1,2026-02-30,2026-12-31,1,USD,1,annual,,", "start: 2026-02-30 is not a date (YYYY-MM-DD)"),
-        ("acc_1,2026-01-01,2026-12-31,12.345,USD,1,annual,,", "annual_value: 12.345 is not a number that fits decimal(18,2)"),
+        (
+            "acc_1,2026-02-30,2026-12-31,1,USD,1,annual,,",
+            "start: 2026-02-30 is not a date (YYYY-MM-DD)",
+        ),
+        (
+            "acc_1,2026-01-01,2026-12-31,12.345,USD,1,annual,,",
+            "annual_value: 12.345 is not a number that fits decimal(18,2)",
+        ),
         ("acc_1,2026-01-01,2026-12-31,1,USD,2.5,annual,,", "seats: 2.5 is not a whole number"),
-        ("acc_1,2026-01-01,2026-12-31,1,dollars,1,annual,,", "currency: dollars is not a three-letter currency"),
+        (
+            "acc_1,2026-01-01,2026-12-31,1,dollars,1,annual,,",
+            "currency: dollars is not a three-letter currency",
+        ),
         (",2026-01-01,2026-12-31,1,USD,1,annual,,", "account: empty"),
         ("acc_1,2026-01-01,2026-12-31", "3 columns, expected 9"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_cell_refuses_its_row_and_names_the_column(installation, row, detail):
     installation.land("contracts/c.csv", HEADER + "\n" + row + "\n" + ACME)
     installation.ingest()

@@ -26,47 +26,84 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("reason", REFUSED)
-def test_a_bad_line_is_quarantined_with_its_reason_line_and_text(installation, reason):
-    bad = REFUSED[reason]
-    installation.land("events/segment/a.jsonl", [track("m1"), bad, track("m2")])
-    report = installation.ingest()
-    assert installation.counts("events/segment/a.jsonl") == (3, 2, 1, 0)
-    assert report.reasons == {reason: 1}
-    text = bad if isinstance(bad, str) else json.dumps(bad)
-    assert installation.ops("select path, line_number, reason, raw from quarantine") == [
-        ("events/segment/a.jsonl", 2, reason, text)
-    ]
-    assert installation.raw("select message_id, line_number from raw.events order by 1") == [
-        ("m1", 1),
-        ("m2", 3),
-    ]
+CALLS = {
+    "an alias with both ids": (track("m", type="alias", event=None, previousId="anon_9"), None),
+    "an alias without the id before": (track("m", type="alias", event=None), "missing_id"),
+    "a group call": (track("m", type="group", event=None, groupId="acc_9"), None),
+    "a group call without a group": (
+        track("m", type="group", event=None, context={}),
+        "missing_id",
+    ),
+    "a page without a name": (track("m", type="page", event=None), None),
+    "an identify of a visitor": (track("m", type="identify", event=None, userId=None), None),
+    "received tomorrow": (track("m", receivedAt="2026-03-02T00:00:01Z"), "timestamp_in_future"),
+    "received never": (track("m", receivedAt="soon"), "bad_timestamp"),
+    "a clock never set": (track("m", timestamp="1970-01-01T00:00:00Z"), "bad_timestamp"),
+    "a word DuckDB takes for a time": (track("m", timestamp="infinity"), "bad_timestamp"),
+    "a year of five digits": (track("m", timestamp="12026-02-01T00:00:00Z"), "bad_timestamp"),
+    "seconds since 1970": (track("m", timestamp=1769940000), "bad_timestamp"),
+    "an object for an id": (track("m", userId={"id": 1}), "bad_value"),
+    "a number for an id": (track("m", userId=4711), None),
+    "a brace in an id": (track("m", userId="{x"), None),
+    "traits as text": (track("m", traits="x"), "bad_value"),
+    "no properties": (track("m", properties=None), None),
+    "NaN in properties": (track("m", properties={"n": float("nan")}), "bad_value"),
+    "the word NaN in properties": (track("m", properties={"n": 'say "NaN"'}), None),
+    "no event name": (track("m", event="  "), "missing_event_name"),
+}
 
 
-@pytest.mark.parametrize(
-    ("call", "accepted"),
-    [
-        (track("m", type="alias", event=None, previousId="anon_9"), True),
-        (track("m", type="alias", event=None), False),
-        (track("m", type="group", event=None, groupId="acc_9"), True),
-        (track("m", type="group", event=None, context={}), False),
-        (track("m", type="page", event=None), True),
-        (track("m", type="identify", event=None, userId=None), True),
-        (track("m", receivedAt="2026-03-02T00:00:01Z"), False),
-        (track("m", receivedAt="soon"), False),
-        (track("m", timestamp="1970-01-01T00:00:00Z"), False),
-        (track("m", timestamp="epoch"), False),
-        (track("m", userId={"id": 1}), False),
-        (track("m", userId=4711), True),
-        (track("m", traits="x"), False),
-        (track("m", properties=None), True),
-    ],
-)
-def test_each_call_type_has_its_own_required_fields(installation, call, accepted):
-    installation.land("events/segment/a.jsonl", [call])
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory) -> Installation:
+    """Every case in a file of its own, between two good lines, ingested at once."""
+    installation = Installation(tmp_path_factory.mktemp("judged"))
+    cases = [(reason, line) for reason, line in REFUSED.items()]
+    cases += [(name, call) for name, (call, _) in CALLS.items()]
+    for name, line in cases:
+        if isinstance(line, dict) and line.get("messageId"):
+            line = {**line, "messageId": name}
+        good = [track(f"before {name}"), line, track(f"after {name}")]
+        installation.land(f"events/segment/{name}.jsonl", good)
     installation.ingest()
-    expected = (1, 1, 0, 0) if accepted else (1, 0, 1, 0)
-    assert installation.counts("events/segment/a.jsonl") == expected
+    return installation
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_a_bad_line_is_quarantined_with_its_reason_line_and_text(judged, reason):
+    path = f"events/segment/{reason}.jsonl"
+    assert judged.counts(path) == (3, 2, 1, 0)
+    text = (judged.landing / path).read_text().splitlines()[1]
+    assert judged.ops(f"select line_number, reason, raw from quarantine where path = '{path}'") == [
+        (2, reason, text)
+    ]
+    assert judged.raw(
+        f"select message_id, line_number from raw.events where message_id like '% {reason}' "
+        "order by line_number"
+    ) == [(f"before {reason}", 1), (f"after {reason}", 3)]
+
+
+@pytest.mark.parametrize("case", CALLS)
+def test_each_call_type_has_its_own_required_fields(judged, case):
+    reason = CALLS[case][1]
+    path = f"events/segment/{case}.jsonl"
+    assert judged.counts(path) == ((3, 2, 1, 0) if reason else (3, 3, 0, 0))
+    assert judged.ops(f"select reason from quarantine where path = '{path}'") == (
+        [(reason,)] if reason else []
+    )
+
+
+def test_the_report_counts_refused_rows_by_reason(installation):
+    installation.land("events/segment/a.jsonl", ["{", "{", track("m", type="x"), track("m")])
+    report = installation.ingest()
+    assert report.reasons == {"malformed_json": 2, "unknown_type": 1}
+    assert report.as_dict()["datasets"]["events"] == {
+        "files": 1,
+        "rows_read": 4,
+        "rows_accepted": 1,
+        "rows_quarantined": 3,
+        "rows_duplicate": 0,
+    }
+    assert "4 rows read = 1 accepted + 3 quarantined + 0 duplicates" in report.summary()
 
 
 def test_every_field_lands_in_its_column(installation):

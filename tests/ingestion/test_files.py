@@ -6,7 +6,7 @@ import threading
 import pytest
 from filelock import FileLock
 
-from ingestion.errors import IngestRunning, UnknownFile
+from ingestion.errors import IngestRunning, LakeWithoutManifest, UnknownFile
 from ingestion.run import ingest
 from ingestion.withdraw import withdraw_file
 from tests.ingestion.conftest import Installation, track
@@ -146,8 +146,17 @@ def test_withdrawing_says_so_when_repeats_cannot_be_read_again(installation):
     assert any(B in note and "land it again" in note for note in report.notes)
 
 
+def test_withdrawing_a_refused_file_ends_the_error(installation):
+    path = "fx_rates/fx.csv"
+    installation.land(path, "month,currency,exchange\n")
+    assert len(installation.ingest().files_refused) == 1
+    assert withdraw_file(installation.settings, path).load_id is None
+    assert versions(installation) == [(path, "withdrawn")]
+    assert installation.ingest().files_refused == []
+
+
 def test_only_a_loaded_file_can_be_withdrawn(installation):
-    with pytest.raises(UnknownFile, match="nothing.jsonl"):
+    with pytest.raises(UnknownFile, match=r"nothing\.jsonl"):
         withdraw_file(installation.settings, "events/segment/nothing.jsonl")
 
 
@@ -171,6 +180,16 @@ def test_an_interrupted_ingest_is_invisible_and_healed_by_the_next(installation,
     assert any("interrupted" in note for note in report.notes)
     assert (report.load_id, messages(installation)) == (2, ["m1", "m2", "m3"])
     assert not (installation.settings.lake_dir / ".staging").exists()
+
+
+def test_a_lost_manifest_never_makes_the_lake_be_deleted(installation):
+    installation.land(A, [track("m1")])
+    installation.ingest()
+    before = installation.lake_files()
+    installation.settings.ops_path.unlink()
+    with pytest.raises(LakeWithoutManifest, match="manifest was lost"):
+        installation.ingest()
+    assert installation.lake_files() == before
 
 
 def test_half_staged_files_of_a_killed_ingest_are_removed(installation):

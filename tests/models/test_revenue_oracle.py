@@ -79,7 +79,7 @@ def history() -> oracle.History:
 def warehouse(tmp_path_factory, history):
     settings = Settings(home=tmp_path_factory.mktemp("revenue"))
     _fill_raw(settings.warehouse_path, history)
-    result = run_dbt(settings, ["build", "--quiet", "--select", "+revenue", "--exclude", "resource_type:unit_test"])
+    result = run_dbt(settings, ["build", "--quiet", "--select", "+marts.revenue", "--exclude", "resource_type:unit_test"])
     assert result.success, result.exception or [
         f"{row.node.name}: {row.message}" for row in result.result if row.status not in ("success", "pass")
     ]

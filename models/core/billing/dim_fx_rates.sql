@@ -30,7 +30,7 @@ first_dates as (
 range_of_months as (
     select
         {{ month_start('coalesce(min(first_dates.first_date), max(as_of.as_of_date))') }} as first_month,
-        {{ month_start('max(as_of.as_of_at)') }} as last_month
+        {{ month_start("max(as_of.as_of_at) - interval '1' microsecond") }} as last_month
     from first_dates
     cross join as_of
 ),

@@ -20,52 +20,55 @@ quota_usage as (
     select * from {{ ref('fct_quota_usage') }}
 ),
 
-product_events as (
+events_and_tickets as (
     select
-        signal_events.model_key,
-        signal_events.signal_key,
-        account_days.account_id,
-        account_days.person_id,
-        account_days.activity_date,
-        account_days.received_date,
-        max(account_days.last_event_at) as last_event_at,
-        sum(account_days.count_events) as count_events
+        account_id,
+        person_id,
+        event_name,
+        activity_date,
+        received_date,
+        last_event_at,
+        count_events
     from account_days
-    inner join signal_events on account_days.event_name = signal_events.event_name
+    union all
+    select
+        account_id,
+        person_id,
+        'support_ticket_opened' as event_name,
+        cast(opened_at as date) as activity_date,
+        cast(opened_at as date) as received_date,
+        opened_at as last_event_at,
+        1 as count_events
+    from support_tickets
+    where account_id is not null
+),
+
+events_by_signal as (
+    -- an event is known from the day it was received, and not before it happened
+    select
+        signals.model_key,
+        signals.signal_key,
+        events_and_tickets.account_id,
+        -- who did it matters only where people are counted
+        case when signals.kind = 'distinct_users' then events_and_tickets.person_id end as person_id,
+        events_and_tickets.activity_date,
+        greatest(events_and_tickets.activity_date, events_and_tickets.received_date) as known_date,
+        max(events_and_tickets.last_event_at) as last_event_at,
+        sum(events_and_tickets.count_events) as count_events
+    from events_and_tickets
+    inner join signal_events on events_and_tickets.event_name = signal_events.event_name
     inner join signals
         on
             signal_events.model_key = signals.model_key
             and signal_events.signal_key = signals.signal_key
-    where
-        account_days.account_id is not null
-        and signals.kind in ('event_count', 'distinct_days', 'distinct_users')
+    where signals.kind in ('event_count', 'distinct_days', 'distinct_users')
     group by
-        signal_events.model_key,
-        signal_events.signal_key,
-        account_days.account_id,
-        account_days.person_id,
-        account_days.activity_date,
-        account_days.received_date
-),
-
-tickets as (
-    select
-        signal_events.model_key,
-        signal_events.signal_key,
-        support_tickets.account_id,
-        cast(null as varchar) as person_id,
-        cast(support_tickets.opened_at as date) as activity_date,
-        cast(support_tickets.opened_at as date) as received_date,
-        max(support_tickets.opened_at) as last_event_at,
-        count(*) as count_events
-    from support_tickets
-    inner join signal_events on signal_events.event_name = 'support_ticket_opened'
-    where support_tickets.account_id is not null
-    group by
-        signal_events.model_key,
-        signal_events.signal_key,
-        support_tickets.account_id,
-        cast(support_tickets.opened_at as date)
+        signals.model_key,
+        signals.signal_key,
+        events_and_tickets.account_id,
+        case when signals.kind = 'distinct_users' then events_and_tickets.person_id end,
+        events_and_tickets.activity_date,
+        greatest(events_and_tickets.activity_date, events_and_tickets.received_date)
 ),
 
 quota_reports as (
@@ -76,7 +79,7 @@ quota_reports as (
         quota_usage.account_id,
         cast(null as varchar) as person_id,
         quota_usage.usage_date as activity_date,
-        quota_usage.received_date,
+        greatest(quota_usage.usage_date, quota_usage.received_date) as known_date,
         max(quota_usage.reported_at) as last_event_at,
         count(*) as count_events
     from quota_usage
@@ -87,27 +90,24 @@ quota_reports as (
         signals.signal_key,
         quota_usage.account_id,
         quota_usage.usage_date,
-        quota_usage.received_date
+        greatest(quota_usage.usage_date, quota_usage.received_date)
 ),
 
 occurrences as (
-    select * from product_events
-    union all
-    select * from tickets
+    select * from events_by_signal
     union all
     select * from quota_reports
 ),
 
 final as (
+    -- evidence received after its window had passed is left out: no day ever saw it
     select
         occurrences.model_key,
         occurrences.signal_key,
         occurrences.account_id,
         occurrences.person_id,
         occurrences.activity_date,
-        occurrences.received_date,
-        -- an event is known from the day it was received, and not before it happened
-        greatest(occurrences.activity_date, occurrences.received_date) as known_date,
+        occurrences.known_date,
         {{ add_days('occurrences.activity_date', 'signals.window_days') }} as expires_date,
         occurrences.last_event_at,
         cast(occurrences.count_events as bigint) as count_events
@@ -116,9 +116,7 @@ final as (
         on
             occurrences.model_key = signals.model_key
             and occurrences.signal_key = signals.signal_key
-    where
-        greatest(occurrences.activity_date, occurrences.received_date)
-        < {{ add_days('occurrences.activity_date', 'signals.window_days') }}
+    where occurrences.known_date < {{ add_days('occurrences.activity_date', 'signals.window_days') }}
 )
 
 select * from final

@@ -113,9 +113,9 @@ smaller_causes as (
                     cast(
                         sign(change_amount)
                         * floor(round(cast(abs(change_amount) as double) * share_of_change * 100, 4))
-                        as decimal(18, 2)
-                    ) / 100
-            else 0
+                        / 100 as decimal(18, 2)
+                    )
+            else cast(0 as decimal(18, 2))
         end as smaller_amount
     from causes_ranked
 ),

@@ -1,0 +1,146 @@
+"""The PQL marts against a second, naive computation from the calls."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import duckdb
+import pytest
+
+from ingestion.run import ingest
+from tests.models import pql_naive as naive
+from warehouse.dbt import run_dbt
+from warehouse.settings import Settings
+
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.fixture(scope="module")
+def company() -> naive.Company:
+    return naive.make_company(seed=11)
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory, company):
+    """A function from SQL to tuples, on a warehouse built from the company's files."""
+    home = tmp_path_factory.mktemp("pql")
+    settings = Settings(home=home, landing=home / "landing", as_of=naive.now_aware())
+    naive.write_landing(company, settings.landing_dir)
+    ingest(settings)
+    result = run_dbt(
+        settings,
+        ["--quiet", "build", "--select", "+marts.pql",
+         "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"],
+    )  # fmt: skip
+    assert result.success, result.exception or [
+        f"{row.node.name}: {row.message}"
+        for row in result.result
+        if row.status not in ("success", "pass", "skipped")
+    ]
+    with duckdb.connect(str(settings.warehouse_path)) as connection:
+        yield lambda sql: connection.execute(sql).fetchall()
+
+
+def differences(found: dict, expected: dict) -> dict:
+    """Up to ten keys on which the two disagree, with both values."""
+    keys = sorted(key for key in found | expected if found.get(key) != expected.get(key))
+    return {key: (found.get(key), expected.get(key)) for key in keys[:10]}
+
+
+def test_every_account_has_the_same_score_and_tier_on_every_day(rows, company):
+    found = {
+        (account, day): (points, out_of_ten, tier)
+        for account, day, points, out_of_ten, tier in rows(
+            "select account_id, score_date, points, score_10, tier from pql.fct_scores"
+        )
+    }
+    expected = naive.scores(company)
+    assert {tier for _, _, tier in expected.values()} == {"hot", "warm", "watching", "none"}
+    assert differences(found, expected) == {}
+    assert len(found) > 800
+
+
+def test_every_reason_has_the_same_points_and_evidence(rows, company):
+    found = {
+        (account, day, signal): naive.Reason(points, count, last_seen_at, missing)
+        for account, day, signal, points, count, last_seen_at, missing in rows(
+            "select account_id, score_date, signal_key, points, evidence_count, "
+            "last_seen_at, is_missing from pql.fct_score_reasons"
+        )
+    }
+    expected = {
+        (account, day, signal): reason
+        for (account, day), by_signal in naive.reasons(company).items()
+        for signal, reason in by_signal.items()
+    }
+    signals = {row["signal_key"] for row in naive.seed_rows("pql_signals")}
+    assert {signal for _, _, signal in expected} == signals, "the company must show every signal"
+    assert any(reason.is_missing for reason in expected.values())
+    # an unknown input has no evidence to count
+    found = {
+        key: naive.Reason(r.points, 0, None, True) if r.is_missing else r
+        for key, r in found.items()
+    }
+    assert differences(found, expected) == {}
+
+
+def test_every_change_of_tier_is_recorded_once(rows, company):
+    found = Counter(
+        rows("select account_id, score_date, from_tier, to_tier from pql.fct_transitions")
+    )
+    assert found == Counter(naive.transitions(company))
+    assert any(to_tier == "hot" for _, _, _, to_tier in found)
+
+
+def test_a_transition_is_dated_at_the_end_of_its_day_but_never_in_the_future(rows):
+    for day, at in rows("select score_date, transitioned_at from pql.fct_transitions"):
+        end_of_day = datetime(day.year, day.month, day.day) + timedelta(days=1, microseconds=-1)
+        assert at == min(end_of_day, naive.AS_OF)
+
+
+def test_an_account_is_not_scored_while_it_pays(rows):
+    days = {
+        (account, str(day))
+        for account, day in rows("select account_id, score_date from pql.fct_scores")
+    }
+    assert ("acc_02", "2026-02-09") in days
+    assert ("acc_02", "2026-02-10") not in days
+    assert ("acc_02", "2026-03-20") not in days
+    assert ("acc_02", "2026-03-21") in days
+    current = {account for (account,) in rows("select account_id from pql.fct_current_scores")}
+    assert "acc_03" not in current and "acc_04" not in current
+    assert "acc_05" in current
+
+
+def test_sentences_are_filled_in_and_say_when(rows):
+    sentences = [text for (text,) in rows("select distinct sentence from pql.fct_score_reasons")]
+    assert all("{" not in text and text.endswith(".") for text in sentences)
+    assert any(text.startswith("Ran 1 query") for text in sentences)
+    assert any("most recently yesterday" in text for text in sentences)
+    assert any(text.startswith("Fit with the ideal customer profile unknown") for text in sentences)
+
+
+def test_the_rubric_shipped_is_the_one_of_the_design_document():
+    signals = {
+        row["signal_key"]: (row["category"], int(row["points"]))
+        for row in naive.seed_rows("pql_signals")
+        if row["model_key"] == "rubric_150"
+    }
+    assert signals == {
+        "core_workflow": ("usage", 30),
+        "active_days": ("usage", 20),
+        "quota_used": ("usage", 15),
+        "teammates_invited": ("team", 25),
+        "several_active_users": ("team", 20),
+        "icp_match": ("fit", 15),
+        "business_email": ("fit", 5),
+        "pricing_page_viewed": ("engagement", 10),
+        "support_contacted": ("engagement", 10),
+    }
+    assert sum(points for _, points in signals.values()) == 150
+    bounds = {
+        row["tier"]: Decimal(row["min_points"])
+        for row in naive.seed_rows("pql_tiers")
+        if row["model_key"] == "rubric_150"
+    }
+    assert bounds == {"hot": 80, "warm": 50, "watching": 30, "none": 0}

@@ -1,0 +1,214 @@
+"""Parts for the sync tests: a published copy made by hand, the mocks on a free port."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+import pytest
+import uvicorn
+
+from reverse_etl.mocks.server import create_app
+from warehouse.ops import OpsStore
+from warehouse.settings import Settings
+
+ACCOUNTS = """
+    select
+        'acc_' || n as record_key, null::varchar as crm_record_id, 'Account ' || n as account_name,
+        'acc' || n || '.example' as website, n::integer as employees, 'Software' as industry,
+        'free' as plan, 0::decimal(18, 2) as mrr, 'USD' as currency,
+        (n % 7)::bigint as active_users_28d, timestamp '2026-01-01 10:00:00' as activated_at,
+        timestamp '2026-01-31 12:00:00' as last_seen_at, 0::double as pql_points,
+        1::integer as pql_score_10, 'cold' as pql_tier, null::varchar as pql_reason
+    from range(1, {rows} + 1) as numbers(n)
+"""
+CONTACTS = """
+    select
+        'per_' || n as record_key, null::varchar as crm_record_id, 'acc_1' as account_id,
+        'p' || n || '@acc.example' as email, 'First ' || n as first_name, 'Last' as last_name,
+        'Analyst' as title, timestamp '2026-01-01 10:00:00' as signed_up_at,
+        null::timestamp as activated_at, timestamp '2026-01-31 12:00:00' as last_seen_at,
+        false as is_activated
+    from range(1, {rows} + 1) as numbers(n)
+"""
+PQLS = """
+    select
+        'rubric_150|acc_' || n as record_key, 'acc_' || n as account_id, 'Account ' || n as name,
+        (100 + n)::double as points, 9::integer as score_10, 'hot' as tier,
+        'Three people hit the query limit' as reason,
+        timestamp '2026-01-30 08:00:00' as triggered_at, 'open' as status
+    from range(1, {rows} + 1) as numbers(n)
+"""
+COMPANIES = """
+    select
+        'acc_' || n as record_key, 'acc' || n || '.example' as domain, 'Account ' || n as name,
+        n::integer as employees, 'Software' as industry, 'free' as plan,
+        0::decimal(18, 2) as mrr, 3::bigint as active_users_28d,
+        timestamp '2026-01-01 10:00:00' as activated_at,
+        timestamp '2026-01-31 12:00:00' as last_seen_at, 0::double as pql_points,
+        1::integer as pql_score_10, 'cold' as pql_tier, null::varchar as pql_reason
+    from range(1, {rows} + 1) as numbers(n)
+"""
+HUBSPOT_CONTACTS = """
+    select
+        'p' || n || '@acc.example' as record_key, 'per_' || n as person_id,
+        'acc_1' as account_id, 'p' || n || '@acc.example' as email, 'First ' || n as first_name,
+        'Last' as last_name, 'Analyst' as job_title,
+        timestamp '2026-01-01 10:00:00' as signed_up_at, null::timestamp as activated_at,
+        timestamp '2026-01-31 12:00:00' as last_seen_at, null::varchar as pql_tier
+    from range(1, {rows} + 1) as numbers(n)
+"""
+HOT = """
+    select
+        'rubric_150|acc_' || n || '|2026-01-30T08:00:00' as record_key, 'acc_' || n as account_id,
+        'Account <' || n || '>' as account_name, 132::double as points, 9::integer as score_10,
+        'hot' as tier, 'Three people hit the query limit & invited 5' as reason,
+        timestamp '2026-01-30 08:00:00' as triggered_at, 'free' as plan, '51-500' as segment,
+        12::bigint as active_users_28d
+    from range(1, {rows} + 1) as numbers(n)
+"""
+TABLES = {
+    "sync_salesforce__accounts": ACCOUNTS,
+    "sync_salesforce__contacts": CONTACTS,
+    "sync_salesforce__pqls": PQLS,
+    "sync_hubspot__companies": COMPANIES,
+    "sync_hubspot__contacts": HUBSPOT_CONTACTS,
+    "sync_slack__hot_pqls": HOT,
+}
+
+
+@dataclass
+class Home:
+    """A small installation: its settings, its published copy, its operations store."""
+
+    settings: Settings
+
+    def publish(self, **rows: int) -> None:
+        """Make the published copy anew: rows per table name without its ``sync_``."""
+        path = self.settings.published_path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        with duckdb.connect(str(path)) as connection:
+            connection.execute("create schema syncs")
+            for table, select in TABLES.items():
+                number = rows.get(table.removeprefix("sync_"), 0)
+                connection.execute(f"create table syncs.{table} as {select.format(rows=number)}")
+
+    def change(self, statement: str) -> None:
+        """Run a statement on the published copy (tables are in the search path)."""
+        with duckdb.connect(str(self.settings.published_path)) as connection:
+            connection.execute("use syncs")
+            connection.execute(statement)
+
+    def ops(self, query: str) -> list[tuple[Any, ...]]:
+        with OpsStore(self.settings.ops_path).connection() as connection:
+            return connection.execute(query).fetchall()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(Settings(home=tmp_path / "home", _env_file=None))
+
+
+@dataclass
+class Mocks:
+    """The mocks over HTTP."""
+
+    root: str
+    settings: Settings
+    _token: str = field(default="")
+
+    @property
+    def urls(self) -> dict[str, str]:
+        return {
+            "salesforce": f"{self.root}/salesforce",
+            "hubspot": f"{self.root}/hubspot",
+            "slack": f"{self.root}/slack/services/T00PLG/B00PLG/plgdemowebhook",
+        }
+
+    def fault(self, **fault: Any) -> None:
+        httpx.post(f"{self.root}/admin/faults", json=fault).raise_for_status()
+
+    def clear_faults(self) -> None:
+        httpx.delete(f"{self.root}/admin/faults").raise_for_status()
+
+    def salesforce(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """A call to the Salesforce REST API, logged in."""
+        if not self._token:
+            s = self.settings
+            form = {
+                "grant_type": "password",
+                "client_id": s.salesforce_client_id,
+                "client_secret": s.salesforce_client_secret,
+                "username": s.salesforce_username,
+                "password": s.salesforce_password,
+            }
+            url = f"{self.root}/salesforce/services/oauth2/token"
+            self._token = httpx.post(url, data=form).json()["access_token"]
+        url = f"{self.root}/salesforce/services/data/v59.0/{path}"
+        headers = {"Authorization": f"Bearer {self._token}", **options.pop("headers", {})}
+        return httpx.request(method, url, headers=headers, **options)
+
+    def query(self, soql: str) -> list[dict[str, Any]]:
+        answer = self.salesforce("GET", "query", params={"q": soql}).json()
+        assert "records" in answer, answer
+        return answer["records"]
+
+    def hubspot(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.settings.hubspot_token}"}
+        return httpx.request(method, f"{self.root}/hubspot{path}", headers=headers, **options)
+
+    def hubspot_records(self, name: str) -> list[dict[str, Any]]:
+        records, after = [], ""
+        while True:
+            properties = "email,firstname,lastname,plg_account_id,name,plg_pql_tier,plg_mrr"
+            path = f"/crm/v3/objects/{name}?limit=100&after={after}&properties={properties}"
+            page = self.hubspot("GET", path).json()
+            records += page["results"]
+            if "paging" not in page:
+                return records
+            after = page["paging"]["next"]["after"]
+
+    def store(self, system: str) -> Any:
+        return self.app.state.systems.by_name[system].store
+
+    def write_calls(self, system: str) -> int:
+        calls = self.store(system).rows("calls", limit=10_000)
+        return sum(call["is_write"] for call in calls)
+
+    def messages(self) -> list[dict[str, Any]]:
+        return self.store("slack").rows("messages", limit=1000)
+
+    app: Any = None
+
+
+@pytest.fixture
+def mocks(home: Home) -> Iterator[Mocks]:
+    """The mocks of ``home`` in a thread of this process, on a free port."""
+    app = create_app(home.settings)
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    root = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    yield Mocks(root, home.settings, app=app)
+    server.should_exit = True
+    thread.join(timeout=10)
+    listener.close()
+
+
+@pytest.fixture
+def sleeps() -> tuple[list[float], Callable[[float], None]]:
+    """Seconds slept, and the sleep that only notes them."""
+    slept: list[float] = []
+    return slept, slept.append
