@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from demo_company import names
-from demo_company.billing import Books
+from demo_company.books import Books
 from demo_company.clock import (
     MS_DAY,
     MS_HOUR,

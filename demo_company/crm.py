@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from demo_company import names
-from demo_company.billing import Books
+from demo_company.books import Books
 from demo_company.clock import MS_DAY, MS_HOUR, day_of, iso, stream
 from demo_company.world import NEVER, Account, User, World
 
@@ -194,7 +194,7 @@ class Crm:
                 closed + 10 * MS_HOUR,
                 AccountId=account_id,
                 OwnerId=owner,
-                Name=f"{account.name} - {'Renewal' if nth else 'Enterprise'} {day_of(contract.start).year}",
+                Name=f"{account.name} {'renewal' if nth else 'new'} {day_of(contract.start).year}",
                 StageName="Closed Won",
                 Amount=contract.annual_value / 100,
                 CurrencyIsoCode=contract.currency.upper(),

@@ -53,15 +53,17 @@ DIRTY_IDS = ("null", "undefined", " ")
 # share of all lines, in units of the dirt rate
 REFUSED_SHARE = 0.06  # each of the reasons
 DIRTY_ID_SHARE = 0.1
+# ten extra lines to refuse are less than half a percent of so many
+ENOUGH_LINES = 3_000
 
 
 class Dirt:
-    """Soils the lines of one month after the other and keeps the count."""
+    """Soils the lines of one stretch of days after the other and keeps the count."""
 
-    def __init__(self, rate: float, first_day: int, end_day: int) -> None:
-        self.rate, self.first_day, self.end_day = rate, first_day, end_day
+    def __init__(self, rate: float, end_day: int) -> None:
+        self.rate, self.end_day = rate, end_day
         self.counts: Counter[str] = Counter()
-        self.is_first_month = True
+        self.lines = 0
 
     def soil(
         self, rows: Rows, more: Columns, rng: np.random.Generator, next_seq: int
@@ -71,10 +73,11 @@ class Dirt:
         if self.rate <= 0 or not len(rows):
             return rows, more, raw, next_seq
         n = len(rows)
+        self.lines += n
         self._late(rows, more, rng.random(n) < self.rate, rng)
         self._skewed(more, rng.random(n) < self.rate, rng)
         self._renamed(rows, more, rng)
-        shuffled = self._some(rng, n, self.rate * 2)
+        shuffled = rng.random(n) < self.rate * 2
         more["file_order"][shuffled] += rng.integers(-30, 31, n)[shuffled] * MS_MINUTE
         self.counts["out_of_order"] += int(shuffled.sum())
         parts = [(rows, more), self._repeated(rows, more, rng)]
@@ -82,16 +85,8 @@ class Dirt:
         if extra is not None:
             parts.append(extra)
             next_seq += len(extra[0])
-        self.is_first_month = False
         merged = {key: np.concatenate([part[1][key] for part in parts]) for key in more}
         return Rows.concat([part[0] for part in parts]), merged, raw, next_seq
-
-    def _some(self, rng: np.random.Generator, n: int, rate: float) -> np.ndarray:
-        """A mask at the rate; in the first month at least one, so that every kind is there."""
-        mask = rng.random(n) < rate
-        if self.is_first_month and n and not mask.any():
-            mask[int(rng.integers(n))] = True
-        return mask
 
     def _late(self, rows: Rows, more: Columns, mask: np.ndarray, rng: np.random.Generator) -> None:
         mask &= rows["t"] < self.end_day * MS_DAY - 49 * MS_HOUR
@@ -122,7 +117,7 @@ class Dirt:
     ) -> tuple[Rows, Columns]:
         """The same line again: later in the same file, or in the file of one of the next days."""
         n = len(rows)
-        again = np.nonzero(self._some(rng, n, self.rate))[0]
+        again = np.nonzero(rng.random(n) < self.rate)[0]
         copies = {key: values[again].copy() for key, values in more.items()}
         days_later = rng.integers(1, 3, len(again)) * (rng.random(len(again)) < 0.4)
         days_later = np.where(copies["file_day"] + days_later < self.end_day, days_later, 0)
@@ -138,7 +133,7 @@ class Dirt:
     ) -> tuple[Rows, Columns] | None:
         moments: list[int] = []
         accepted: list[bool] = []
-        noise = rng.integers(0, 2**32, 10_000_000 // 1000, dtype=np.int64)
+        noise = rng.integers(0, 2**32, 10_000, dtype=np.int64)
 
         def add(make: Callable[[str, int], str], is_accepted: bool) -> None:
             t = int(rows["t"][int(rng.integers(len(rows)))])
@@ -149,11 +144,12 @@ class Dirt:
             accepted.append(is_accepted)
 
         for reason, make in REFUSED.items():
-            count = self._count(rng, len(rows) * self.rate * REFUSED_SHARE)
-            self.counts[f"quarantined_{reason}"] += count
+            kind = f"quarantined_{reason}"
+            count = self._count(rng, len(rows) * self.rate * REFUSED_SHARE, kind)
+            self.counts[kind] += count
             for _ in range(count):
                 add(make, False)
-        count = self._count(rng, len(rows) * self.rate * DIRTY_ID_SHARE)
+        count = self._count(rng, len(rows) * self.rate * DIRTY_ID_SHARE, "dirty_ids")
         self.counts["dirty_ids"] += count
         for k in range(count):
             bad = DIRTY_IDS[k % len(DIRTY_IDS)]
@@ -169,7 +165,7 @@ class Dirt:
             return None
         n = len(moments)
         t = np.array(moments, np.int64)
-        # a moment of a row of this month; received at once
+        # at the moment of some row of these days; received at once
         extra = Rows.of(n, t=t, kind=TRACK, event=EVENT_CODE["query_run"])
         day = t // MS_DAY
         columns = {
@@ -186,6 +182,8 @@ class Dirt:
         }
         return extra, columns
 
-    def _count(self, rng: np.random.Generator, expected: float) -> int:
+    def _count(self, rng: np.random.Generator, expected: float, kind: str) -> int:
+        """About `expected`; and of every kind at least one, once there are enough lines."""
         count = int(expected + rng.random())
-        return max(count, 1) if self.is_first_month else count
+        is_due = self.lines >= ENOUGH_LINES and not self.counts[kind]
+        return max(count, 1) if is_due else count

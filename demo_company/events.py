@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from demo_company import names, signups, web
-from demo_company.billing import Books
+from demo_company.books import Books
 from demo_company.clock import (
     MS_DAY,
     MS_MINUTE,
@@ -80,7 +80,7 @@ def write_events(
     several = _people_with_several_accounts(world)
     timeline = StateTimeline(world, books.plan_changes)
     files = EventFiles(landing, truth, world, texts, timeline)
-    dirt = Dirt(parameters.dirt_rate, first_day, end_day)
+    dirt = Dirt(parameters.dirt_rate, end_day)
     a_day = usage.events_a_day(first_day, end_day) + len(fixed) / (end_day - first_day)
     spans = spans_of(first_day, end_day, max(1, int(LINES_AT_ONCE / max(a_day, 1.0))))
     next_seq = 0

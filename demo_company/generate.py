@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from demo_company import back_office, stripe_files, truth, truth_files
-from demo_company.billing import Books, run_billing
+from demo_company.books import Books
 from demo_company.clock import MS_DAY, day_of, month_start
 from demo_company.crm import Crm
+from demo_company.customers import run_billing
 from demo_company.events import EventLog, write_events
 from demo_company.parameters import (
     DEFAULT_END,
@@ -21,8 +22,9 @@ from demo_company.parameters import (
     Parameters,
     Progress,
 )
+from demo_company.population import build_world
 from demo_company.truth_files import Months, Moves
-from demo_company.world import World, build_world
+from demo_company.world import World
 
 # a healthy company: trailing twelve months' net revenue retention, and every kind of movement
 NRR_RANGE = (1.03, 1.17)

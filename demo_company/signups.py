@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from demo_company.billing import Books
+from demo_company.books import Books
 from demo_company.clock import MS_DAY, MS_HOUR, MS_MINUTE, iso, stream
 from demo_company.rows import ALIAS, EVENT_CODE, GROUP, IDENTIFY, PAGE, TRACK, RowList, Texts
 from demo_company.web import page_context

@@ -3,9 +3,10 @@
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from demo_company.billing import API_VERSION, Books, StripeEvent, dumps
+from demo_company.books import Books, StripeEvent, dumps
 from demo_company.clock import day_of, stream
 
+API_VERSION = "2024-06-20"
 LIST_FOLDERS = {
     "customer": "customers",
     "product": "products",

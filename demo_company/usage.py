@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo_company.billing import Books
+from demo_company.books import Books
 from demo_company.clock import MS_DAY, MS_HOUR, MS_MINUTE, stream, weekday
 from demo_company.rows import EVENT_CODE, EVENTS, IDENTIFY, PAGE, TRACK, Rows, Texts
 from demo_company.web import page_context

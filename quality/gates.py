@@ -119,8 +119,28 @@ def run_gate(settings: Settings, name: str, everything: bool = False) -> GateRep
     (``everything``: at all loads). Raises `GateNotRun` where no warehouse exists,
     `quality.suites.SuiteError` where a suite is wrong.
     """
+    report, max_load_id = _check(settings, name, everything)
+    _write_down(settings, report, max_load_id)
+    write_index(settings)
+    return report
+
+
+def check_suite(settings: Settings, name: str, suite_name: str) -> GateReport:
+    """Check one suite of a gate (``marts.nrr``), without a verdict and without Data Docs.
+
+    For trying out expectations: nothing is written.
+    """
+    return _check(settings, name, everything=True, only=suite_name)[0]
+
+
+def _check(
+    settings: Settings, name: str, everything: bool, only: str | None = None
+) -> tuple[GateReport, int]:
     started = time.perf_counter()
     suite = load_suite(name)
+    if only:
+        chosen = tuple(file for file in suite.files if file.suite == only)
+        suite = suite.model_copy(update={"files": chosen})
     with _audited(settings) as connection:
         version = _data_version(connection, name)
         (max_load_id,) = connection.execute(
@@ -133,16 +153,14 @@ def run_gate(settings: Settings, name: str, everything: bool = False) -> GateRep
             name,
             [_without(file, outcomes) for file in suite.files],
             parameters,
-            docs_dir=settings.docs_dir / "data_docs" / name,
+            docs_dir=None if only else settings.docs_dir / "data_docs" / name,
         )
         results = tuple(
             _result(entry, outcomes[entry.key], _observe(connection, entry, parameters))
             for entry in suite.expectations
         )
-    report = GateReport(name, results, version, utc_now(), time.perf_counter() - started)
-    _write_down(settings, report, max_load_id)
-    write_index(settings)
-    return report
+    seconds = time.perf_counter() - started
+    return GateReport(name, results, version, utc_now(), seconds), max_load_id
 
 
 def require_gate(settings: Settings, name: str) -> None:

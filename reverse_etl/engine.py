@@ -1,7 +1,7 @@
 """A run of a sync: plan, send in batches, acknowledge record by record.
 
     source (published copy) ─┐
-                             ├─ plan.make_plan ──> batches ──> Destination.send ──> ledger
+                             ├─ plan.compare ────> batches ──> Destination.send ──> ledger
     ledger (ops store)      ─┘                        ^              │
                                                       └── bisect, resend, retry
 
@@ -36,7 +36,7 @@ from reverse_etl.errors import (
     SyncStopped,
 )
 from reverse_etl.ledger import RunLog, RunStatus, Sent
-from reverse_etl.plan import Plan, PlanCounts, PlannedRecord, make_plan
+from reverse_etl.plan import Plan, PlannedRecord, compare, read_source, remove_scratch
 from reverse_etl.retry import retrying
 from reverse_etl.specs import SyncSpec, find_spec
 from warehouse.ops import OpsStore, utc_now
@@ -141,33 +141,32 @@ def run_sync(
     scratch = settings.home / "sync" / f"{spec.name}.plan.duckdb"
     with _only_run(settings, spec):
         if dry_run:
-            plan = make_plan(
-                spec,
-                settings.published_path,
-                ops,
-                scratch.with_suffix(".dry.duckdb"),
-                released=True,
-            )
-            plan.path.unlink(missing_ok=True)
+            try:
+                source_rows = read_source(spec, settings.published_path, scratch)
+                with ops.connection() as connection:
+                    plan = compare(connection, spec, scratch, source_rows, released=True)
+            finally:
+                remove_scratch(scratch)
             return replace(_with_plan(report, plan), status="planned")
-        log = RunLog(ops, spec, uuid4().hex, clock)
-        started_at = clock()
-        log.start()
-        report = replace(report, run_id=log.run_id, started_at=started_at, status="running")
+        log = RunLog(ops, spec, uuid4().hex, clock(), clock)
+        report = replace(report, run_id=log.run_id, started_at=log.started_at)
         sending = Sending(spec, log, sleep, chance or random.Random())
         status: RunStatus = "failed"
         message: str | None = "ended before it was done"
         try:
-            plan = make_plan(
-                spec,
-                settings.published_path,
-                ops,
-                scratch,
-                released=release,
-                only_dead_letters=only_dead_letters,
-            )
+            source_rows = read_source(spec, settings.published_path, scratch)
+            with ops.connection() as connection:
+                log.start(connection)
+                plan = compare(
+                    connection,
+                    spec,
+                    scratch,
+                    source_rows,
+                    released=release,
+                    only_dead_letters=only_dead_letters,
+                )
+                log.planned(connection, plan, is_complete=not only_dead_letters)
             report = _with_plan(report, plan)
-            log.planned(plan, is_complete=not only_dead_letters)
             if plan.counts.to_send:
                 with destination_url(settings, spec.destination, base_urls) as url:
                     sending.run(connect(settings, spec, url, sending.calls), plan, progress)
@@ -194,8 +193,7 @@ def run_sync(
                 api_calls=sending.calls.all,
                 write_calls=sending.calls.writes,
             )
-            for leftover in (scratch, scratch.with_suffix(".duckdb.wal")):
-                leftover.unlink(missing_ok=True)
+            remove_scratch(scratch)
         return replace(
             report,
             status=status,
@@ -228,7 +226,7 @@ def _only_run(settings: Settings, spec: SyncSpec) -> Iterator[None]:
 
 
 def _with_plan(report: SyncReport, plan: Plan) -> SyncReport:
-    counts: PlanCounts = plan.counts
+    counts = plan.counts
     return replace(
         report,
         source_rows=counts.source_rows,

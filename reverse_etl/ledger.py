@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+import duckdb
 import pyarrow as pa
 
 from reverse_etl.errors import Rejection
@@ -41,56 +42,59 @@ class RunLog:
     ops: OpsStore
     spec: SyncSpec
     run_id: str
+    started_at: datetime
     now: Callable[[], datetime] = field(default=utc_now)
+    is_started: bool = False
 
-    def start(self) -> None:
+    def start(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Note that the run began, and that earlier ones which never ended were interrupted.
 
         Called under the sync's lock: a run still marked as running cannot be alive.
         """
-        with self.ops.transaction() as connection:
-            connection.execute(
-                "update sync_runs set status = 'interrupted', finished_at = ?, message = "
-                "'the process ended before the run did; the next run completed its work' "
-                "where sync_name = ? and status = 'running'",
-                [self.now(), self.spec.name],
-            )
-            connection.execute(
-                "insert into sync_runs (run_id, sync_name, destination, started_at, status) "
-                "values (?, ?, ?, ?, 'running')",
-                [self.run_id, self.spec.name, self.spec.destination, self.now()],
-            )
+        connection.execute(
+            "update sync_runs set status = 'interrupted', finished_at = ?, message = "
+            "'the process ended before the run did; the next run completed its work' "
+            "where sync_name = ? and status = 'running'",
+            [self.now(), self.spec.name],
+        )
+        connection.execute(
+            "insert into sync_runs (run_id, sync_name, destination, started_at, status) "
+            "values (?, ?, ?, ?, 'running')",
+            [self.run_id, self.spec.name, self.spec.destination, self.started_at],
+        )
+        self.is_started = True
 
-    def planned(self, plan: Plan, *, is_complete: bool) -> None:
+    def planned(
+        self, connection: duckdb.DuckDBPyConnection, plan: Plan, *, is_complete: bool
+    ) -> None:
         """Note the plan's counts; a complete plan also closes dead letters it does not send.
 
         Their row left the source, or came back to what the destination holds.
         """
         counts = plan.counts
-        with self.ops.connection() as connection:
-            connection.execute(
-                "update sync_runs set planned_creates = ?, planned_updates = ?, "
-                "planned_deletes = ?, planned_unchanged = ? where run_id = ? and sync_name = ?",
-                [
-                    counts.creates,
-                    counts.updates,
-                    counts.deletes,
-                    counts.unchanged,
-                    self.run_id,
-                    self.spec.name,
-                ],
-            )
-            if not is_complete:
-                return
-            path = str(plan.path).replace("'", "''")
-            connection.execute(f"attach '{path}' as scratch (read_only)")
-            connection.execute(
-                "update dead_letters set state = 'obsolete', last_seen_at = ? "
-                "where sync_name = ? and state = 'open' "
-                "and record_key not in (select record_key from scratch.planned)",
-                [self.now(), self.spec.name],
-            )
-            connection.execute("detach scratch")
+        connection.execute(
+            "update sync_runs set planned_creates = ?, planned_updates = ?, "
+            "planned_deletes = ?, planned_unchanged = ? where run_id = ? and sync_name = ?",
+            [
+                counts.creates,
+                counts.updates,
+                counts.deletes,
+                counts.unchanged,
+                self.run_id,
+                self.spec.name,
+            ],
+        )
+        if not is_complete:
+            return
+        path = str(plan.path).replace("'", "''")
+        connection.execute(f"attach '{path}' as scratch (read_only)")
+        connection.execute(
+            "update dead_letters set state = 'obsolete', last_seen_at = ? "
+            "where sync_name = ? and state = 'open' "
+            "and record_key not in (select record_key from scratch.planned)",
+            [self.now(), self.spec.name],
+        )
+        connection.execute("detach scratch")
 
     def finish(
         self,
@@ -102,7 +106,10 @@ class RunLog:
         api_calls: int,
         write_calls: int,
     ) -> None:
+        """Note how the run ended."""
         with self.ops.connection() as connection:
+            if not self.is_started:
+                self.start(connection)
             connection.execute(
                 "update sync_runs set status = ?, message = ?, finished_at = ?, accepted = ?, "
                 "rejected = ?, api_calls = ?, write_calls = ? where run_id = ? and sync_name = ?",

@@ -8,7 +8,6 @@ with the table.
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +16,7 @@ import duckdb
 
 from reverse_etl.errors import BreakerTripped, SourceInvalid
 from reverse_etl.specs import FieldMapping, FieldType, SyncSpec
-from warehouse.ops import OpsStore, retry_while_locked
+from warehouse.ops import retry_while_locked
 
 Operation = Literal["create", "match", "update", "close", "delete"]
 
@@ -91,10 +90,7 @@ class Plan:
     def records(self) -> Iterator[PlannedRecord]:
         """Every record to send, new ones first, in the order of their keys."""
         with duckdb.connect(str(self.path), read_only=True) as connection:
-            cursor = connection.execute(
-                "select record_key, operation, payload, payload_hash, acknowledged, "
-                "destination_id from planned order by send_order, record_key"
-            )
+            cursor = connection.execute(_RECORDS.format("planned"))
             while rows := cursor.fetchmany(1000):
                 for row in rows:
                     yield _planned(row)
@@ -112,62 +108,18 @@ def _planned(row: tuple[Any, ...]) -> PlannedRecord:
     )
 
 
-def make_plan(
-    spec: SyncSpec,
-    published: Path,
-    ops: OpsStore,
-    scratch: Path,
-    *,
-    released: bool = False,
-    only_dead_letters: bool = False,
-) -> Plan:
-    """Compare the source with the ledger and write what is to be sent to ``scratch``.
+def read_source(spec: SyncSpec, published: Path, scratch: Path) -> int:
+    """Copy keys, payloads and hashes of the published table into ``scratch``; its row count.
 
-    Raises `SourceInvalid` where the table or a column is missing, or a key is null or
-    repeated; `BreakerTripped` where an empty source would be a surprise.
+    Raises `SourceInvalid` where the table or a column is missing, or a key is null or repeated.
     """
     if not published.is_file():
         raise SourceInvalid(
             f"sync {spec.name}: nothing is published yet ({published} does not exist); "
             "run `plg run` first"
         )
-    for leftover in (scratch, scratch.with_suffix(".duckdb.wal")):
-        leftover.unlink(missing_ok=True)
+    remove_scratch(scratch)
     scratch.parent.mkdir(parents=True, exist_ok=True)
-    with _read_source(spec, published, scratch) as connection:
-        source_rows = connection.execute("select count(*) from source_rows").fetchone()[0]
-        _require_keys(connection, spec)
-    with ops.connection() as connection:
-        for attempt in retry_while_locked():
-            with attempt:
-                connection.execute(f"attach {_text(str(scratch))} as scratch")
-        _break_on_empty(connection, spec, source_rows, released)
-        connection.execute(_PLANNED, _plan_parameters(spec, only_dead_letters))
-        counts = _counts(connection, source_rows)
-        connection.execute("drop table scratch.source_rows")
-        connection.execute("detach scratch")
-    plan = Plan(counts, scratch)
-    with duckdb.connect(str(scratch), read_only=True) as connection:
-        sample = connection.execute(
-            "select record_key, operation, payload, payload_hash, acknowledged, destination_id "
-            "from planned order by send_order, record_key limit 5"
-        ).fetchall()
-    shown = [_planned(row) for row in sample]
-    return Plan(
-        plan.counts,
-        scratch,
-        [
-            {"record_key": r.record_key, "operation": r.operation, "fields": r.changed}
-            for r in shown
-        ],
-    )
-
-
-@contextmanager
-def _read_source(
-    spec: SyncSpec, published: Path, scratch: Path
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Copy keys, payloads and hashes of the published table into the scratch file."""
     with duckdb.connect(str(scratch)) as connection:
         for attempt in retry_while_locked():
             with attempt:
@@ -206,7 +158,55 @@ def _read_source(
             """
         )
         connection.execute("detach published")
-        yield connection
+        _require_keys(connection, spec)
+        return connection.execute("select count(*) from source_rows").fetchone()[0]
+
+
+def compare(
+    connection: duckdb.DuckDBPyConnection,
+    spec: SyncSpec,
+    scratch: Path,
+    source_rows: int,
+    *,
+    released: bool = False,
+    only_dead_letters: bool = False,
+) -> Plan:
+    """Compare ``scratch``, as `read_source` left it, with the ledger behind ``connection``.
+
+    What is to be sent stays in ``scratch``. Raises `BreakerTripped` where an empty source would
+    be a surprise.
+    """
+    _break_on_empty(connection, spec, source_rows, released)
+    connection.execute(f"attach {_text(str(scratch))} as scratch")
+    try:
+        connection.execute(_PLANNED, _plan_parameters(spec, only_dead_letters))
+        counts = _counts(connection, source_rows)
+        connection.execute("drop table scratch.source_rows")
+        sample = connection.execute(f"{_RECORDS.format('scratch.planned')} limit 5").fetchall()
+    finally:
+        connection.execute("detach scratch")
+    shown = [_planned(row) for row in sample]
+    return Plan(
+        counts,
+        scratch,
+        [
+            {"record_key": r.record_key, "operation": r.operation, "fields": r.changed}
+            for r in shown
+        ],
+    )
+
+
+def remove_scratch(scratch: Path) -> None:
+    """Remove a plan's file, also that of a run that was killed."""
+    for leftover in (scratch, scratch.with_name(f"{scratch.name}.wal")):
+        leftover.unlink(missing_ok=True)
+
+
+_RECORDS = """
+select record_key, operation, payload, payload_hash, acknowledged, destination_id
+from {}
+order by send_order, record_key
+"""
 
 
 def _require_keys(connection: duckdb.DuckDBPyConnection, spec: SyncSpec) -> None:

@@ -26,3 +26,8 @@ adapter = SimpleNamespace(dispatch=_dispatch)
 env_var = _env_var
 modules = SimpleNamespace()
 globals()["return"] = _return
+
+
+def var(name, default=1):
+    """Variables of the project are numbers; any will do for the shape of the SQL."""
+    return default

@@ -84,7 +84,7 @@ main_crm_accounts as (
     qualify
         row_number() over (
             partition by crm_records.account_id
-            order by crm_records.confidence desc, crm_accounts.record_id
+            order by crm_records.confidence desc, crm_accounts.record_id asc
         ) = 1
 ),
 

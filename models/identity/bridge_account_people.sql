@@ -71,7 +71,7 @@ final as (
         cast(confidence as decimal(4, 3)) as confidence,
         row_number() over (
             partition by person_id
-            order by count_events desc, first_seen_at, account_id
+            order by count_events desc, first_seen_at asc, account_id asc
         ) = 1 as is_primary,
         first_seen_at
     from assignments

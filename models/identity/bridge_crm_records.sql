@@ -106,7 +106,7 @@ accounts_matched as (
     qualify
         row_number() over (
             partition by crm, record_id
-            order by confidence desc, account_id
+            order by confidence desc, account_id asc
         ) = 1
 ),
 
@@ -163,7 +163,7 @@ people_matched as (
     qualify
         row_number() over (
             partition by crm, object, record_id
-            order by confidence desc, person_id
+            order by confidence desc, person_id asc
         ) = 1
 ),
 

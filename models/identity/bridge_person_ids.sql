@@ -32,7 +32,7 @@ emails_awarded as (
         min(first_seen_at) over (partition by email) as first_seen_at,
         row_number() over (
             partition by email
-            order by is_verified desc, first_seen_at, person_id
+            order by is_verified desc, first_seen_at asc, person_id asc
         ) as claim_rank
     from emails_claimed
 ),

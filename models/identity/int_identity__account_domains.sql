@@ -28,7 +28,7 @@ final as (
         first_seen_at,
         row_number() over (
             partition by account_id
-            order by count_people desc, first_seen_at, domain
+            order by count_people desc, first_seen_at asc, domain asc
         ) = 1 as is_main
     from members_by_domain
 )

@@ -50,7 +50,7 @@ claims_ranked as (
         *,
         row_number() over (
             partition by domain
-            order by method_rank, count_people desc, first_seen_at, account_id
+            order by method_rank asc, count_people desc, first_seen_at asc, account_id asc
         ) as claim_rank
     from claims
 ),

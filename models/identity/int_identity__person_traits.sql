@@ -68,7 +68,7 @@ emails_ranked as (
                 emails_of_people.is_verified desc,
                 case when email_domains.domain is null then 0 else 1 end,
                 emails_of_people.told_at desc,
-                emails_of_people.email
+                emails_of_people.email asc
         ) as email_rank
     from emails_of_people
     left join email_domains on emails_of_people.email_domain = email_domains.domain

@@ -10,7 +10,6 @@ import duckdb
 import pytest
 
 from ingestion.run import ingest
-from warehouse.ops import OpsStore
 from warehouse.settings import Settings
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -58,11 +57,11 @@ class Installation:
         return ingest(self.settings)
 
     def raw(self, sql: str) -> list[tuple]:
-        with duckdb.connect(str(self.settings.warehouse_path)) as connection:
+        with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
             return connection.execute(sql).fetchall()
 
     def ops(self, sql: str) -> list[tuple]:
-        with OpsStore(self.settings.ops_path).connection() as connection:
+        with duckdb.connect(str(self.settings.ops_path), read_only=True) as connection:
             return connection.execute(sql).fetchall()
 
     def counts(self, path: str) -> tuple[int, int, int, int]:

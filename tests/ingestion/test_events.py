@@ -57,7 +57,7 @@ CALLS = {
 def judged(tmp_path_factory) -> Installation:
     """Every case in a file of its own, between two good lines, ingested at once."""
     installation = Installation(tmp_path_factory.mktemp("judged"))
-    cases = [(reason, line) for reason, line in REFUSED.items()]
+    cases = list(REFUSED.items())
     cases += [(name, call) for name, (call, _) in CALLS.items()]
     for name, line in cases:
         if isinstance(line, dict) and line.get("messageId"):

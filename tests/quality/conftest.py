@@ -112,7 +112,8 @@ create table identity.bridge_account_people as
     from range(7) as r(i);
 create table identity.bridge_crm_records as
     select 'salesforce' as crm, 'accounts' as object, '0010' as record_id,
-        null as person_id, 'acc_0' as account_id, 'domain' as method, 0.9 as confidence;
+        null as person_id, 'acc_0' as account_id, 'domain' as method,
+        0.9::double as confidence;
 """
 
 MARTS = """

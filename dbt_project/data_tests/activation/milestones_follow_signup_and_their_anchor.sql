@@ -14,7 +14,11 @@ anchors as (
 ),
 
 before_signup as (
-    select person_id, milestone, reached_at, signed_up_at as not_before_at
+    select
+        person_id,
+        milestone,
+        reached_at,
+        signed_up_at as not_before_at
     from fct_person_milestones
     where reached_at < signed_up_at or minutes_since_signup < 0
 ),
@@ -37,6 +41,16 @@ not_after_the_anchor as (
         or cast(later.reached_at as date) <= cast(earlier.reached_at as date)
 )
 
-select person_id, milestone, reached_at, not_before_at from before_signup
+select
+    person_id,
+    milestone,
+    reached_at,
+    not_before_at
+from before_signup
 union all
-select person_id, milestone, reached_at, not_before_at from not_after_the_anchor
+select
+    person_id,
+    milestone,
+    reached_at,
+    not_before_at
+from not_after_the_anchor

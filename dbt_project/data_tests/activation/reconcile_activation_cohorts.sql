@@ -18,13 +18,19 @@ by_week as (
 
 totals as (
     select
-        (select coalesce(sum(signups), 0) from cohorts where segment = 'all') as signups_cohorts,
+        (
+            select coalesce(sum(signups), 0) from cohorts
+            where segment = 'all'
+        ) as signups_cohorts,
         (
             select count(*)
             from {{ ref('dim_people') }}
             where signed_up_at <= (select as_of_at from {{ ref('dim_as_of') }})
         ) as signups_people,
-        (select coalesce(sum(activated), 0) from cohorts where segment = 'all') as activated_cohorts,
+        (
+            select coalesce(sum(activated), 0) from cohorts
+            where segment = 'all'
+        ) as activated_cohorts,
         (
             select count(*)
             from {{ ref('fct_person_milestones') }}

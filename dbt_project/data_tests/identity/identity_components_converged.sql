@@ -6,6 +6,16 @@ user_people as (
     select * from {{ ref('int_identity__user_people') }}
 ),
 
+shared_emails as (
+    select id_value
+    from {{ ref('int_identity__links') }}
+    where evidence = 'verified_email'
+    group by id_value
+    having
+        count(distinct user_id) > 1
+        and count(distinct user_id) <= {{ var('max_component_user_ids') }}
+),
+
 merging_links as (
     select
         links.user_id,
@@ -22,15 +32,7 @@ merging_links as (
             links.id_value = others.id_value
             and links.evidence = 'verified_email'
             and others.evidence = 'verified_email'
-    inner join (
-        select id_value
-        from {{ ref('int_identity__links') }}
-        where evidence = 'verified_email'
-        group by id_value
-        having
-            count(distinct user_id) > 1
-            and count(distinct user_id) <= {{ var('max_component_user_ids') }}
-    ) as shared_emails on links.id_value = shared_emails.id_value
+    inner join shared_emails on links.id_value = shared_emails.id_value
 )
 
 select

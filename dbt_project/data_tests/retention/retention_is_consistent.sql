@@ -34,7 +34,12 @@ rolling_in_order as (
     where method = 'rolling'
 )
 
-select cohort_date, grain, entity_type, day_number, 'methods disagree' as problem
+select
+    cohort_date,
+    grain,
+    entity_type,
+    day_number,
+    'methods disagree' as problem
 from both_methods
 where
     count_rows != 2
@@ -44,6 +49,11 @@ where
     or retained_bounded < 0
     or (day_number = 0 and retained_bounded != largest_size)
 union all
-select cohort_date, grain, entity_type, day_number, 'rolling rises' as problem
+select
+    cohort_date,
+    grain,
+    entity_type,
+    day_number,
+    'rolling rises' as problem
 from rolling_in_order
 where retained > retained_before

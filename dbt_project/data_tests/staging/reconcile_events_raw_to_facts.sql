@@ -19,25 +19,46 @@ excluded_calls as (
 ),
 
 counted as (
-    select 'staging' as layer, 'event' as kind, sum(count_events) as count_calls
+    select
+        'staging' as layer,
+        'event' as kind,
+        sum(count_events) as count_calls
     from {{ ref('stg_events__event_days') }}
     union all
-    select 'staging' as layer, 'identify' as kind, sum(count_calls) as count_calls
+    select
+        'staging' as layer,
+        'identify' as kind,
+        sum(count_calls) as count_calls
     from {{ ref('stg_events__identifies') }}
     union all
-    select 'staging' as layer, 'group' as kind, sum(count_calls) as count_calls
+    select
+        'staging' as layer,
+        'group' as kind,
+        sum(count_calls) as count_calls
     from {{ ref('stg_events__groups') }}
     union all
-    select 'staging' as layer, 'alias' as kind, sum(count_calls) as count_calls
+    select
+        'staging' as layer,
+        'alias' as kind,
+        sum(count_calls) as count_calls
     from {{ ref('stg_events__aliases') }}
     union all
-    select 'identity' as layer, 'event' as kind, sum(count_events) as count_calls
+    select
+        'identity' as layer,
+        'event' as kind,
+        sum(count_events) as count_calls
     from {{ ref('int_identity__event_days_bound') }}
     union all
-    select 'fct_person_days' as layer, 'event' as kind, sum(count_events) as count_calls
+    select
+        'fct_person_days' as layer,
+        'event' as kind,
+        sum(count_events) as count_calls
     from {{ ref('fct_person_days') }}
     union all
-    select 'fct_person_events' as layer, 'event' as kind, count(*) as count_calls
+    select
+        'fct_person_events' as layer,
+        'event' as kind,
+        count(*) as count_calls
     from {{ ref('fct_person_events') }}
 )
 

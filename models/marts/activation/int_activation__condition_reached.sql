@@ -81,9 +81,17 @@ followup_conditions_reached as (
 ),
 
 final as (
-    select person_id, condition_id, reached_at from signup_conditions_reached
+    select
+        person_id,
+        condition_id,
+        reached_at
+    from signup_conditions_reached
     union all
-    select person_id, condition_id, reached_at from followup_conditions_reached
+    select
+        person_id,
+        condition_id,
+        reached_at
+    from followup_conditions_reached
 )
 
 select * from final

@@ -43,9 +43,19 @@ signups as (
 ),
 
 signups_by_cut as (
-    select cohort_week, 'all' as segment, minutes_since_signup, is_activated_in_window from signups
+    select
+        cohort_week,
+        'all' as segment,
+        minutes_since_signup,
+        is_activated_in_window
+    from signups
     union all
-    select cohort_week, segment, minutes_since_signup, is_activated_in_window from signups
+    select
+        cohort_week,
+        segment,
+        minutes_since_signup,
+        is_activated_in_window
+    from signups
 ),
 
 cohorts as (

@@ -23,7 +23,9 @@ cohorts as (
 
 -- the person seen first stands for how an account was found
 founders as (
-    select account_id, first_channel
+    select
+        account_id,
+        first_channel
     from (
         select
             primary_account_id as account_id,

@@ -29,30 +29,54 @@ dim_as_of as (
 ),
 
 people_stages as (
-    select person_id, primary_account_id as account_id, 'visitor' as stage, first_seen_at as occurred_at
+    select
+        person_id,
+        primary_account_id as account_id,
+        'visitor' as stage,
+        first_seen_at as occurred_at
     from dim_people
     union all
-    select person_id, primary_account_id as account_id, 'signed_up' as stage, signed_up_at as occurred_at
+    select
+        person_id,
+        primary_account_id as account_id,
+        'signed_up' as stage,
+        signed_up_at as occurred_at
     from dim_people
     union all
-    select person_id, account_id, 'activated' as stage, reached_at as occurred_at
+    select
+        person_id,
+        account_id,
+        'activated' as stage,
+        reached_at as occurred_at
     from fct_person_milestones
     where milestone = 'activation'
 ),
 
 account_stages as (
-    select account_id, 'visitor' as stage, occurred_at
+    select
+        account_id,
+        'visitor' as stage,
+        occurred_at
     from people_stages
     where stage = 'visitor' and account_id is not null
     union all
     -- whoever opens an account was there: the sign-up is a visit where no earlier one is known
-    select account_id, 'visitor' as stage, signed_up_at as occurred_at
+    select
+        account_id,
+        'visitor' as stage,
+        signed_up_at as occurred_at
     from dim_accounts
     union all
-    select account_id, 'signed_up' as stage, signed_up_at as occurred_at
+    select
+        account_id,
+        'signed_up' as stage,
+        signed_up_at as occurred_at
     from dim_accounts
     union all
-    select account_id, 'activated' as stage, reached_at as occurred_at
+    select
+        account_id,
+        'activated' as stage,
+        reached_at as occurred_at
     from fct_account_milestones
     where milestone = 'activation'
 ),
@@ -95,9 +119,19 @@ qualifications as (
 ),
 
 commercial_stages as (
-    select account_id, stage, earliest_at, latest_at from revenue_days
+    select
+        account_id,
+        stage,
+        earliest_at,
+        latest_at
+    from revenue_days
     union all
-    select account_id, stage, earliest_at, latest_at from qualifications
+    select
+        account_id,
+        stage,
+        earliest_at,
+        latest_at
+    from qualifications
 ),
 
 occurrences as (

@@ -83,9 +83,21 @@ weeks_dormant as (
 ),
 
 weeks as (
-    select entity_type, entity_id, week, state, weeks_since_active from weeks_active
+    select
+        entity_type,
+        entity_id,
+        week,
+        state,
+        weeks_since_active
+    from weeks_active
     union all
-    select entity_type, entity_id, week, state, weeks_since_active from weeks_dormant
+    select
+        entity_type,
+        entity_id,
+        week,
+        state,
+        weeks_since_active
+    from weeks_dormant
 ),
 
 final as (

@@ -17,36 +17,56 @@ person_days as (
     where entity_type = 'person'
 ),
 
+windows as (
+    select
+        'dau' as measure,
+        1 as days
+    union all
+    select
+        'wau' as measure,
+        7 as days
+    union all
+    select
+        'mau' as measure,
+        {{ var('mau_days', 30) }} as days
+),
+
 -- an active day makes a person count for a window's length, or until the next active day takes
 -- over: spans that never overlap, so adding them up counts nobody twice and needs no
 -- distinct count over every person, day and window
-{% set windows = {'dau': 1, 'wau': 7, 'mau': var('mau_days', 30)} %}
-{% for measure, days in windows.items() %}
-{{ measure }}_spans as (
+spans as (
     select
-        activity_date as counts_from,
-        least(coalesce(next_activity_date, {{ add_days('activity_date', days) }}), {{ add_days('activity_date', days) }}) as counts_until
+        windows.measure,
+        person_days.activity_date as counts_from,
+        case
+            when person_days.next_activity_date < {{ add_days('person_days.activity_date', 'windows.days') }}
+                then person_days.next_activity_date
+            else {{ add_days('person_days.activity_date', 'windows.days') }}
+        end as counts_until
     from person_days
+    cross join windows
 ),
-{% endfor %}
 
 changes as (
-    {% for measure in windows %}
-    select '{{ measure }}' as measure, counts_from as change_date, 1 as change from {{ measure }}_spans
+    select
+        measure,
+        counts_from as change_date,
+        1 as change
+    from spans
     union all
-    select '{{ measure }}' as measure, counts_until as change_date, -1 as change from {{ measure }}_spans
-    {% if not loop.last %}
-    union all
-    {% endif %}
-    {% endfor %}
+    select
+        measure,
+        counts_until as change_date,
+        -1 as change
+    from spans
 ),
 
 changes_by_day as (
     select
         change_date,
-        {% for measure in windows %}
-        sum(case when measure = '{{ measure }}' then change else 0 end) as {{ measure }}_change{{ ',' if not loop.last }}
-        {% endfor %}
+        sum(case when measure = 'dau' then change else 0 end) as dau_change,
+        sum(case when measure = 'wau' then change else 0 end) as wau_change,
+        sum(case when measure = 'mau' then change else 0 end) as mau_change
     from changes
     group by change_date
 ),
@@ -65,13 +85,9 @@ calendar as (
 actives as (
     select
         calendar.activity_date,
-        {% for measure in windows %}
-        cast(
-            sum(coalesce(changes_by_day.{{ measure }}_change, 0)) over (
-                order by calendar.activity_date rows between unbounded preceding and current row
-            ) as bigint
-        ) as {{ measure }}{{ ',' if not loop.last }}
-        {% endfor %}
+        cast(sum(coalesce(changes_by_day.dau_change, 0)) over (order by calendar.activity_date) as bigint) as dau,
+        cast(sum(coalesce(changes_by_day.wau_change, 0)) over (order by calendar.activity_date) as bigint) as wau,
+        cast(sum(coalesce(changes_by_day.mau_change, 0)) over (order by calendar.activity_date) as bigint) as mau
     from calendar
     left join changes_by_day
         on calendar.activity_date = changes_by_day.change_date

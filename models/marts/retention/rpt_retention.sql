@@ -166,10 +166,26 @@ rolling as (
 ),
 
 both_methods as (
-    select entity_type, grain, cohort_date, day_number, cohort_size, is_mature, method, retained
+    select
+        entity_type,
+        grain,
+        cohort_date,
+        day_number,
+        cohort_size,
+        is_mature,
+        method,
+        retained
     from bounded
     union all
-    select entity_type, grain, cohort_date, day_number, cohort_size, is_mature, method, retained
+    select
+        entity_type,
+        grain,
+        cohort_date,
+        day_number,
+        cohort_size,
+        is_mature,
+        method,
+        retained
     from rolling
 ),
 

@@ -81,21 +81,37 @@ model_hashes as (
 
 models_built as (
     -- which set of rules each incremental model applies
-    select 'stg_events__event_days' as model_name, 'stg_events__event_days' as rules_of
+    select
+        'stg_events__event_days' as model_name,
+        'stg_events__event_days' as rules_of
     union all
-    select 'stg_events__touches' as model_name, 'stg_events__touches' as rules_of
+    select
+        'stg_events__touches' as model_name,
+        'stg_events__touches' as rules_of
     union all
-    select 'stg_events__identifies' as model_name, 'stg_events__calls' as rules_of
+    select
+        'stg_events__identifies' as model_name,
+        'stg_events__calls' as rules_of
     union all
-    select 'stg_events__groups' as model_name, 'stg_events__calls' as rules_of
+    select
+        'stg_events__groups' as model_name,
+        'stg_events__calls' as rules_of
     union all
-    select 'stg_events__aliases' as model_name, 'stg_events__calls' as rules_of
+    select
+        'stg_events__aliases' as model_name,
+        'stg_events__calls' as rules_of
     union all
-    select 'stg_events__exclusions' as model_name, 'stg_events__calls' as rules_of
+    select
+        'stg_events__exclusions' as model_name,
+        'stg_events__calls' as rules_of
     union all
-    select 'stg_events__usage_reports' as model_name, 'stg_events__event_days' as rules_of
+    select
+        'stg_events__usage_reports' as model_name,
+        'stg_events__event_days' as rules_of
     union all
-    select 'stg_events__user_agents' as model_name, 'none' as rules_of
+    select
+        'stg_events__user_agents' as model_name,
+        'none' as rules_of
 ),
 
 final as (

@@ -26,8 +26,8 @@ pages as (
         {{ clean_text('utm_term') }} as term,
         {{ clean_text('utm_content') }} as content,
         page_url,
-        {{ url_host('page_url') }} as page_host,
-        {{ url_host('referrer_url') }} as referrer_host
+        -- the site that led here, unless it is the site itself
+        nullif({{ url_host('referrer_url') }}, {{ url_host('page_url') }}) as external_host
     from calls
     where
         {{ received_days_to_build() }}
@@ -37,15 +37,13 @@ pages as (
 
 entries as (
     -- somebody came from outside: by a tagged link or from another site
-    select
-        *,
-        case when referrer_host is distinct from page_host then referrer_host end as external_host
+    select *
     from pages
     where
         utm_source is not null
         or utm_medium is not null
         or campaign is not null
-        or (referrer_host is not null and referrer_host is distinct from page_host)
+        or external_host is not null
 ),
 
 entry_kinds as (

@@ -1,0 +1,219 @@
+"""What billing leaves behind: the company's ledger, the Stripe log, contracts; and their types."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from demo_company import plans
+from demo_company.parameters import Parameters
+from demo_company.world import Account
+
+COUNTED = ("active", "past_due")
+
+
+def dumps(value: Any) -> str:
+    """Compact JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+class EndOfHistory(Exception):
+    """The next thing would happen at or after as_of: it is not known yet."""
+
+
+def half_up(numerator: int, denominator: int) -> int:
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+@dataclass
+class Subscription:
+    """The mutable state whose snapshots the Stripe log carries."""
+
+    id: str
+    item_id: str
+    customer: str
+    account: Account
+    plan: str
+    interval: str
+    quantity: int
+    currency: str
+    start: int
+    status: str = "active"
+    percent_off: int = 0
+    discount_months: int = 0  # 0: forever
+    discount_id: str = ""
+    discount_end: int | None = None
+    period_start: int = 0
+    period_end: int = 0
+    trial_start: int | None = None
+    trial_end: int | None = None
+    cancel_at_period_end: bool = False
+    canceled_at: int | None = None
+    ended_at: int | None = None
+    pause: dict[str, Any] | None = None
+    cancel_reason: str | None = None
+    latest_invoice: str | None = None
+    last_event_at: int = 0
+
+    @property
+    def unit_amount(self) -> int:
+        return plans.PRICE_PER_SEAT[self.plan][self.interval][self.currency]
+
+    @property
+    def period_amount(self) -> int:
+        """Of one period, after discount, half up."""
+        return half_up(self.unit_amount * self.quantity * (100 - self.percent_off), 100)
+
+    @property
+    def mrr(self) -> int:
+        """Minor units a month, half up; 0 unless in a counted status and collecting."""
+        if self.status not in COUNTED or self.pause:
+            return 0
+        months = 1 if self.interval == "month" else 12
+        return half_up(self.unit_amount * self.quantity * (100 - self.percent_off), 100 * months)
+
+
+@dataclass
+class Contract:
+    contract_id: str
+    account: Account
+    start: int  # day number
+    end: int  # last day covered
+    annual_value: int  # minor units
+    currency: str
+    seats: int
+    billing_frequency: str
+    signed: int
+    owner: str
+
+
+@dataclass
+class StripeEvent:
+    id: str
+    created: int
+    type: str
+    object: str  # JSON text of data.object at that moment
+    previous: dict[str, Any] | None
+    livemode: bool = True
+
+
+@dataclass
+class Books:
+    """Everything billing leaves behind."""
+
+    parameters: Parameters
+    events: list[StripeEvent] = field(default_factory=list)
+    ledger: list[tuple[int, int, str, str, int]] = field(default_factory=list)
+    """(second, account, currency, source, minor units a month from then on)"""
+    plan_changes: list[tuple[int, int, str, int]] = field(default_factory=list)
+    """(second, account, plan, seats)"""
+    product_events: list[tuple[int, int, str, str]] = field(default_factory=list)
+    """(second, account, event, extra JSON properties)"""
+    contracts: list[Contract] = field(default_factory=list)
+    paying_spans: dict[int, list[list[int]]] = field(default_factory=dict)
+    objects: dict[str, dict[str, str]] = field(default_factory=dict)
+    """the newest JSON text by object type and id: what the list API answers at as_of"""
+    converted: set[int] = field(default_factory=set)
+    counter: int = 0
+
+    @property
+    def end(self) -> int:
+        return self.parameters.end_ms // 1000
+
+    def new_id(self, prefix: str) -> str:
+        self.counter += 1
+        text = f"{self.parameters.seed}/{prefix}/{self.counter}"
+        return prefix + hashlib.blake2b(text.encode(), digest_size=8).hexdigest()[:14]
+
+    def set_mrr(
+        self, second: int, account: Account, currency: str, source: str, amount: int
+    ) -> None:
+        self.ledger.append((second, account.index, currency, source, amount))
+
+    def log(
+        self,
+        created: int,
+        event_type: str,
+        thing: dict[str, Any],
+        previous: dict[str, Any] | None = None,
+        livemode: bool = True,
+    ) -> None:
+        """One webhook envelope; also the newest state for the list API."""
+        if created >= self.end:
+            raise EndOfHistory
+        text = dumps(thing)
+        self.events.append(
+            StripeEvent(self.new_id("evt_"), created, event_type, text, previous, livemode)
+        )
+        if livemode and "id" in thing:
+            self.objects.setdefault(thing["object"], {})[thing["id"]] = text
+
+
+def subscription_object(sub: Subscription, created: int) -> dict[str, Any]:
+    discount = []
+    if sub.percent_off:
+        discount = [
+            {
+                "id": sub.discount_id,
+                "object": "discount",
+                "coupon": {
+                    "id": f"PCT{sub.percent_off}"
+                    + (f"X{sub.discount_months}" if sub.discount_months else ""),
+                    "object": "coupon",
+                    "amount_off": None,
+                    "currency": None,
+                    "duration": "repeating" if sub.discount_months else "forever",
+                    "duration_in_months": sub.discount_months or None,
+                    "livemode": True,
+                    "percent_off": float(sub.percent_off),
+                    "valid": True,
+                },
+                "customer": sub.customer,
+                "start": sub.start,
+                "end": sub.discount_end,
+                "subscription": sub.id,
+            }
+        ]
+    price = plans.price_object(sub.plan, sub.interval, sub.currency, created)
+    return {
+        "id": sub.id,
+        "object": "subscription",
+        "billing_cycle_anchor": sub.period_start,
+        "cancel_at": sub.period_end if sub.cancel_at_period_end else None,
+        "cancel_at_period_end": sub.cancel_at_period_end,
+        "canceled_at": sub.canceled_at,
+        "cancellation_details": {"comment": None, "feedback": None, "reason": sub.cancel_reason},
+        "collection_method": "charge_automatically",
+        "created": sub.start,
+        "currency": sub.currency,
+        "current_period_end": sub.period_end,
+        "current_period_start": sub.period_start,
+        "customer": sub.customer,
+        "discount": discount[0] if discount else None,
+        "discounts": discount,
+        "ended_at": sub.ended_at,
+        "items": {
+            "object": "list",
+            "data": [
+                {
+                    "id": sub.item_id,
+                    "object": "subscription_item",
+                    "created": sub.start,
+                    "metadata": {},
+                    "price": price,
+                    "quantity": sub.quantity,
+                    "subscription": sub.id,
+                }
+            ],
+            "has_more": False,
+            "url": f"/v1/subscription_items?subscription={sub.id}",
+        },
+        "latest_invoice": sub.latest_invoice,
+        "livemode": True,
+        "metadata": {"account_id": sub.account.account_id},
+        "pause_collection": sub.pause,
+        "start_date": sub.start,
+        "status": sub.status,
+        "trial_end": sub.trial_end,
+        "trial_start": sub.trial_start,
+    }

@@ -1,0 +1,231 @@
+"""Who becomes a customer, how, and for how long."""
+
+import numpy as np
+
+from demo_company import names, plans
+from demo_company.billing import DAY, HOUR, MINUTE, Biller
+from demo_company.books import (
+    Books,
+    Contract,
+    EndOfHistory,
+    Subscription,
+    half_up,
+    subscription_object,
+)
+from demo_company.clock import MS_DAY, add_months, add_months_s, day_number, day_of, stream
+from demo_company.world import NEVER, TOO_LATE, Account, World
+
+FREEMIUM_CONVERSION, TRIAL_CONVERSION = 0.052, 0.18
+CONTRACT_SHARE = 0.15
+TRIAL_DAYS = 14
+
+
+def account_scores(world: World) -> np.ndarray:
+    """How much value an account got: what makes it pay."""
+    scores = np.full(len(world.accounts), -2.0)
+    for user in world.users:
+        if user.account >= 0 and user.kind not in (NEVER, TOO_LATE):
+            base = max(scores[user.account], 0.0)
+            scores[user.account] = (
+                base + (1.5 if user.is_founder else 0.6) + 0.4 * np.log1p(user.intensity)
+            )
+    return scores
+
+
+def choose_payers(world: World, rng: np.random.Generator) -> set[int]:
+    """The accounts that will pay: a fixed share by entry model, the most activated first."""
+    scores = account_scores(world) + rng.normal(0, 1.0, len(world.accounts))
+    # who has been here longer had more time to decide
+    signed_up = np.array([account.signed_up for account in world.accounts])
+    history = world.parameters.end_ms - world.parameters.start_ms
+    scores += 3.0 * (world.parameters.end_ms - signed_up) / history
+    chosen: set[int] = set()
+    for model, rate, days in (
+        ("freemium", FREEMIUM_CONVERSION, 35),
+        ("trial", TRIAL_CONVERSION, TRIAL_DAYS + 2),
+    ):
+        pool = [a.index for a in world.accounts if a.entry_model == model]
+        quota = round(rate * len(pool))
+        ripe = [
+            i for i in pool if world.accounts[i].signed_up < world.parameters.end_ms - days * MS_DAY
+        ]
+        chosen |= set(sorted(ripe, key=lambda i: -scores[i])[:quota])
+    return chosen
+
+
+def run_billing(world: World, attempt: int) -> Books:
+    """One possible course of the company's revenue."""
+    parameters = world.parameters
+    rng = stream(parameters.seed, "billing", attempt)
+    books = Books(parameters)
+    biller = Biller(world, books, rng)
+    payers = choose_payers(world, stream(parameters.seed, "payers"))
+    books.converted = payers
+    by_size = sorted(payers, key=lambda i: -world.accounts[i].employees)
+    enterprise = set(by_size[: round(CONTRACT_SHARE * len(payers))])
+    _catalogue(books, biller.catalogue_created)
+    for account in world.accounts:
+        try:
+            _account_life(biller, account, account.index in payers, account.index in enterprise)
+        except EndOfHistory:
+            continue
+    _test_mode_customer(biller)
+    books.events.sort(key=lambda e: (e.created, e.id))
+    return books
+
+
+def _catalogue(books: Books, created: int) -> None:
+    for plan in plans.PAID_PLANS:
+        books.log(created, "product.created", plans.product_object(plan, created))
+        for interval in ("month", "year"):
+            for currency in ("usd", "eur", "gbp"):
+                price = plans.price_object(plan, interval, currency, created)
+                books.log(created, "price.created", price)
+
+
+def _account_life(biller: Biller, account: Account, pays: bool, is_enterprise: bool) -> None:
+    rng, books = biller.rng, biller.books
+    signed_up = account.signed_up // 1000
+    until = books.end + 10 * 365 * DAY
+    if is_enterprise:
+        first_day = day_number(
+            day_of((signed_up + int(rng.uniform(40, 120)) * DAY) // DAY).replace(day=1)
+        )
+        first_day = max(first_day + int(rng.integers(0, 28)), signed_up // DAY + 20)
+        if first_day * DAY < books.end:
+            _contracts(biller, account, first_day)
+            until = first_day * DAY + 12 * HOUR
+        else:
+            is_enterprise = False
+    roll_out = {0: 1.0, 1: 4.0, 2: 9.0}[(account.employees > 50) + (account.employees > 500)]
+    seats = max(1, min(len(account.members), account.employees)) + int(rng.poisson(roll_out))
+    seats = min(seats, max(account.employees, 1))
+    plan = str(rng.choice(plans.PAID_PLANS, p=[0.40, 0.42, 0.18]))
+    interval = "year" if rng.random() < 0.25 else "month"
+    if account.entry_model == "trial":
+        start = signed_up + int(rng.uniform(5, 90)) * MINUTE
+        customer = biller.customer(account, start)
+        sub = biller.subscribe(account, customer, start + 1, plan, interval, seats, TRIAL_DAYS)
+        assert sub.trial_end is not None
+        if not pays or (is_enterprise and rng.random() < 0.5):
+            biller.delete(sub, sub.trial_end, "cancellation_requested")
+            return
+        _checkout(biller, account, customer, sub.trial_end - int(rng.uniform(0.2, 5) * DAY), sub)
+        sub.status, sub.period_start = "active", sub.trial_end
+        sub.period_end = add_months_s(sub.trial_end, 1 if interval == "month" else 12)
+        if rng.random() < 0.18:
+            sub.percent_off, sub.discount_id = int(rng.choice([10, 20])), books.new_id("di_")
+        biller.snapshot(sub, sub.trial_end, "updated", status="trialing")
+        biller.invoice(sub, sub.trial_end + 1, "subscription_cycle", [biller.period_line(sub)])
+    elif pays and not (is_enterprise and rng.random() < 0.6):
+        start = signed_up + int(rng.uniform(6, 100) * DAY)
+        if start >= min(until, books.end - 2 * DAY):
+            start = signed_up + int(rng.uniform(3, 18) * DAY)
+        customer = biller.customer(account, start)
+        _checkout(biller, account, customer, start + 1, None)
+        sub = biller.subscribe(account, customer, start + 40, plan, interval, seats)
+    else:
+        return
+    while True:
+        ended = biller.live(sub, until)
+        back = ended + int(rng.uniform(30, 150) * DAY)
+        if ended >= until or back >= until or rng.random() >= 0.35:
+            return
+        if rng.random() < 0.4:  # came back through a new checkout: a second Stripe customer
+            customer = biller.customer(account, back - 60)
+        sub = biller.subscribe(account, customer, back, sub.plan, "month", max(1, sub.quantity - 1))
+
+
+def _checkout(
+    biller: Biller, account: Account, customer: str, at: int, sub: Subscription | None
+) -> None:
+    books = biller.books
+    for before, event in (
+        (40, "pricing_page_viewed"),
+        (30, "plans_compared"),
+        (10, "checkout_started"),
+    ):
+        books.product_events.append((at - before * MINUTE, account.index, event, ""))
+    session = {
+        "id": books.new_id("cs_live_"),
+        "object": "checkout.session",
+        "client_reference_id": account.account_id,
+        "created": at - 10 * MINUTE,
+        "currency": account.currency,
+        "customer": customer,
+        "livemode": True,
+        "metadata": {"account_id": account.account_id},
+        "mode": "subscription",
+        "payment_status": "paid",
+        "status": "complete",
+        "subscription": sub.id if sub else None,
+    }
+    books.log(at, "checkout.session.completed", session)
+    books.product_events.append((at + 5, account.index, "checkout_completed", ""))
+
+
+def _contracts(biller: Biller, account: Account, first_day: int) -> None:
+    """An enterprise contract and its renewals; each covers a year less a day."""
+    rng, books = biller.rng, biller.books
+    seats = int(np.clip(account.employees * rng.uniform(0.02, 0.06), 12, 60))
+    value = int(seats * 12 * rng.uniform(30, 48) // 50 * 50) * 100 + int(
+        rng.choice([0, 0, 50]) * 100
+    )
+    start, frequency = first_day, str(rng.choice(["annual", "annual", "quarterly"]))
+    while True:
+        end = day_number(add_months(day_of(start), 12)) - 1
+        signed = start - int(rng.integers(1, 21))
+        if signed * DAY >= books.end:
+            return
+        books.contracts.append(
+            Contract(
+                f"con_{len(books.contracts):05d}", account, start, end, value, account.currency,
+                seats, frequency, signed, names.owner_email(int(rng.integers(len(names.OWNERS)))),
+            )
+        )  # fmt: skip
+        source = books.contracts[-1].contract_id
+        if start * DAY >= books.end:
+            return  # signed, and not begun yet
+        books.set_mrr(start * DAY, account, account.currency, source, half_up(value, 12))
+        books.plan_changes.append((start * DAY, account.index, "enterprise", seats))
+        if (end + 1) * DAY < books.end:
+            books.set_mrr((end + 1) * DAY, account, account.currency, source, 0)
+        if rng.random() > 0.85:
+            books.plan_changes.append(((end + 1) * DAY, account.index, "free", seats))
+            return
+        growth = float(rng.uniform(0.92, 1.22))
+        seats, value = max(int(seats * growth), 1), int(value * growth // 5000) * 5000
+        start = end + 1
+
+
+def _test_mode_customer(biller: Biller) -> None:
+    """Somebody of Lumen trying out checkout with Stripe's test keys: must never count."""
+    books, parameters = biller.books, biller.world.parameters
+    if parameters.dirt_rate <= 0:
+        return
+    at = parameters.start_ms // 1000 + 6 * DAY
+    account = biller.world.accounts[0]
+    sub = Subscription(
+        id="sub_test000001",
+        item_id="si_test000001",
+        customer="cus_test000001",
+        account=account,
+        plan="business",
+        interval="month",
+        quantity=40,
+        currency="usd",
+        start=at,
+        period_start=at,
+        period_end=add_months_s(at, 1),
+    )
+    thing = subscription_object(sub, biller.catalogue_created) | {
+        "livemode": False,
+        "metadata": {"account_id": "acc_test_mode"},
+    }
+    customer = {
+        "id": "cus_test000001", "object": "customer", "created": at - 5, "livemode": False,
+        "email": "qa@lumen.example", "name": "Test Mode Ltd", "currency": "usd",
+        "metadata": {"account_id": "acc_test_mode"},
+    }  # fmt: skip
+    books.log(at - 5, "customer.created", customer, livemode=False)
+    books.log(at, "customer.subscription.created", thing, livemode=False)

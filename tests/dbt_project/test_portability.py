@@ -1,0 +1,53 @@
+"""The same models on another engine: every model's SQL can be said in Spark's dialect."""
+
+from pathlib import Path
+
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from warehouse.settings import PROJECT_ROOT
+
+MODELS_DIR = PROJECT_ROOT / "models"
+MODEL_FILES = sorted(MODELS_DIR.rglob("*.sql"))
+
+# Functions sqlglot has no node for and passes through by name: all of them are Spark's own.
+SPARK_FUNCTIONS: set[str] = set()
+
+
+def transpiled(project, name: str) -> str:
+    code = project.models[name]["compiled_code"]
+    return sqlglot.transpile(
+        code, read="duckdb", write="spark", unsupported_level=sqlglot.ErrorLevel.RAISE
+    )[0]
+
+
+def test_every_model_was_compiled(project):
+    compiled = [name for name, node in project.models.items() if node.get("compiled_code")]
+    assert sorted(compiled) == sorted(path.stem for path in MODEL_FILES)
+
+
+@pytest.mark.parametrize("name", [path.stem for path in MODEL_FILES])
+def test_a_model_can_be_said_in_spark_sql(project, name):
+    spark_sql = transpiled(project, name)
+    tree = sqlglot.parse_one(spark_sql, read="spark")
+    unknown = {function.name.lower() for function in tree.find_all(exp.Anonymous)} - SPARK_FUNCTIONS
+    assert unknown == set(), "functions Spark may not have"
+
+
+@pytest.mark.parametrize("path", MODEL_FILES, ids=lambda path: path.stem)
+def test_a_model_has_no_recursion_and_no_hint_of_one_engine(path: Path):
+    text = path.read_text().lower()
+    for word in ("with recursive", "as materialized", "read_parquet", "unnest(", "list_"):
+        assert word not in text, f"{word!r} belongs behind a dispatched macro"
+
+
+def test_every_dispatched_macro_has_a_spark_implementation(project):
+    names = {
+        macro["name"]
+        for macro in project.manifest["macros"].values()
+        if macro["package_name"] == "plg"
+    }
+    dispatched = {name.removeprefix("default__") for name in names if name.startswith("default__")}
+    assert dispatched
+    assert {name for name in dispatched if f"spark__{name}" not in names} == set()
