@@ -146,7 +146,7 @@ def _table_metadata(
 
 
 def run_dbt_layer(
-    context: AssetExecutionContext, settings: Settings, select: str
+    context: AssetExecutionContext, settings: Settings, layer: str, select: str
 ) -> Iterator[MaterializeResult | AssetCheckResult]:
     """``dbt build`` one layer; yield what was built and tested; fail when dbt failed.
 
@@ -198,7 +198,11 @@ def run_dbt_layer(
             failures.append(f"{result.node.name}: {result.message}")
     tested = sum(1 for r in results if r.node.resource_type == "test")
     context.log.info(
-        "%s: %d tables built, %d tests run, %d failed", select, len(built), tested, len(failures)
+        "dbt %s: %d models built, %d tests run, %d failed",
+        layer,
+        len(built),
+        tested,
+        len(failures),
     )
     if failures:
         raise Failure("dbt failed:\n" + "\n".join(failures))

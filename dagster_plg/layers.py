@@ -32,7 +32,7 @@ def _layer(name: str, select: str, gate: str) -> AssetsDefinition:
         # the verdict outlives the run: a click on one layer asks for it too
         require_gate(installation.settings, gate)
         with sole_writer(installation.settings):
-            yield from run_dbt_layer(context, installation.settings, select)
+            yield from run_dbt_layer(context, installation.settings, name, select)
 
     return layer
 

@@ -9,7 +9,10 @@ Importing this module imports Great Expectations: some four seconds. Import it i
 functions.
 """
 
+import atexit
+import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
@@ -28,6 +31,21 @@ from great_expectations.expectations.registry import get_expectation_impl
 
 SAMPLE_ROWS = 10
 
+# a query that fails is a result, with its message; the log would add 200 lines of traceback
+logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+
+
+@atexit.register
+def _end_quietly() -> None:
+    """Spare the user nanobind's list of "leaked instances" after Python's own end.
+
+    DuckDB's types outlive the interpreter once duckdb-engine and Great Expectations are
+    both imported. Nothing of ours is written to stderr after this point.
+    """
+    sys.stderr.flush()
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), 2)
+
 
 class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
     """One SQLAlchemy connection for the life of the engine."""
@@ -43,6 +61,19 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
             self._connection.rollback()
             raise
 
+    def give_back(self) -> None:
+        """End with the connection; the DuckDB connection under it stays open."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class _Borrowed(ConnectionWrapper):
+    """SQLAlchemy uses the DuckDB connection, but does not own it."""
+
+    def close(self) -> None:
+        pass
+
 
 _EngineType = type[DuckDBExecutionEngine]  # in the class below, `type` is a field
 
@@ -52,36 +83,31 @@ class DuckDBDatasource(SQLDatasource):
 
     type: Literal["plg_duckdb"] = "plg_duckdb"
 
-    _opened: ClassVar[dict[str, sa.Engine]] = {}
+    _in_use: ClassVar[dict[str, DuckDBExecutionEngine]] = {}
 
     @property
     def execution_engine_type(self) -> _EngineType:
         return DuckDBExecutionEngine
 
     def get_engine(self) -> sa.Engine:
-        return self._opened[self.name]
+        return self.get_execution_engine().engine
 
     def get_execution_engine(self) -> DuckDBExecutionEngine:
-        if self._execution_engine is None:
-            self._execution_engine = DuckDBExecutionEngine(
-                engine=self.get_engine(), create_temp_table=False
-            )
-        return self._execution_engine
+        return self._in_use[self.name]
 
     @classmethod
     @contextmanager
     def use(cls, name: str, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         """Datasources named ``name`` read through ``connection`` inside the block."""
         engine = sa.create_engine(
-            "duckdb:///:memory:",
-            creator=lambda: ConnectionWrapper(connection),
-            poolclass=sa.StaticPool,
+            "duckdb:///:memory:", creator=lambda: _Borrowed(connection), poolclass=sa.StaticPool
         )
-        cls._opened[name] = engine
+        cls._in_use[name] = DuckDBExecutionEngine(engine=engine, create_temp_table=False)
         try:
             yield
         finally:
-            del cls._opened[name]
+            cls._in_use.pop(name).give_back()
+            engine.dispose()
 
 
 class ExpectNoRowsThatBreakTheRule(gxe.UnexpectedRowsExpectation):

@@ -51,7 +51,7 @@
 {%- endmacro %}
 
 {% macro default__json_time(column, path) -%}
-    cast(timezone('UTC', try_cast(regexp_replace({{ json_text(column, path) }}, '([+-][0-9]{2})([0-9]{2})$', '\1:\2') as timestamptz)) as timestamp)
+    cast(try_cast(regexp_replace({{ json_text(column, path) }}, '([+-][0-9]{2})([0-9]{2})$', '\1:\2') as timestamptz) at time zone 'UTC' as timestamp)
 {%- endmacro %}
 
 {% macro spark__json_time(column, path) -%}

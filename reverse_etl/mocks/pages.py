@@ -1,6 +1,8 @@
 """The pages at ``/``: what arrived in the mocked systems, for a person to look at."""
 
+import html
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +11,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from reverse_etl.mocks import hubspot_portal, salesforce_org
@@ -16,6 +19,11 @@ from reverse_etl.mocks.store import Record, Store
 
 PAGE_ROWS = 50
 TEMPLATES = Path(__file__).with_name("templates")
+ORDERS = {"PQL__c": "json_extract(fields, '$.PLG_Points__c') desc, id"}
+SHOWN_IN_HEADING = (
+    *("Id", "CreatedDate", "LastModifiedDate", "SystemModstamp", "IsDeleted"),
+    *("hs_object_id", "createdate", "lastmodifieddate", "hs_lastmodifieddate"),
+)
 TIER_FIELDS = ("PLG_PQL_Tier__c", "PLG_Tier__c", "plg_pql_tier")
 
 
@@ -38,6 +46,11 @@ class View:
         return f"/records/{self.system}/{self.name}"
 
     @property
+    def columns_of_own(self) -> list[str]:
+        """The columns without references, for lists on another record's page."""
+        return [name for name in self.columns[1:] if self._definitions[name].type != "reference"]
+
+    @property
     def _definitions(self) -> Mapping[str, Any]:
         if self.system == "salesforce":
             return self.object_type.fields
@@ -45,7 +58,8 @@ class View:
 
     @property
     def field_names(self) -> list[str]:
-        return list(self._definitions)
+        """The fields of a record's page; its id and times are in the heading."""
+        return [name for name in self._definitions if name not in SHOWN_IN_HEADING]
 
     def label_of(self, name: str) -> str:
         known = self._definitions.get(name)
@@ -102,7 +116,7 @@ def build_router(systems: Mapping[str, _HasStore], home: Path) -> APIRouter:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"when": when, "shown": shown, "title_of_reference": str}
+    environment.filters |= {"when": when, "shown": shown, "mrkdwn": mrkdwn}
     environment.globals |= {"home": str(home), "views": views, "tier_class": tier_class}
 
     def page(template: str, status: int = 200, **context: Any) -> HTMLResponse:
@@ -146,7 +160,11 @@ def build_router(systems: Mapping[str, _HasStore], home: Path) -> APIRouter:
             return page("missing.html", 404, what=f"{system}/{name}")
         number = max(page_number, 1)
         found, total = view.store.page(
-            name, search=q.strip(), limit=PAGE_ROWS, offset=(number - 1) * PAGE_ROWS
+            name,
+            search=q.strip(),
+            order=ORDERS.get(name, "updated_at desc, id"),
+            limit=PAGE_ROWS,
+            offset=(number - 1) * PAGE_ROWS,
         )
 
         def link(target: int) -> str:
@@ -158,7 +176,8 @@ def build_router(systems: Mapping[str, _HasStore], home: Path) -> APIRouter:
             records=found,
             total=total,
             q=q,
-            first=(number - 1) * PAGE_ROWS + 1,
+            references={r.id: _reference_titles(views, view, r) for r in found},
+            is_ranked=name in ORDERS,
             previous=link(number - 1) if number > 1 else None,
             following=link(number + 1) if number * PAGE_ROWS < total else None,
         )
@@ -192,7 +211,7 @@ def build_router(systems: Mapping[str, _HasStore], home: Path) -> APIRouter:
         store = systems["slack"].store
         rows = store.rows("messages", limit=200)
         for row in rows:
-            row["blocks"] = _block_texts(json.loads(row["payload"]))
+            row["blocks"] = _blocks(json.loads(row["payload"]))
         return page("messages.html", messages=rows, total=store.count_rows("messages"))
 
     return router
@@ -256,12 +275,35 @@ def _reference_titles(
     return titles
 
 
-def _block_texts(payload: Mapping[str, Any]) -> list[str]:
-    texts = []
+def _blocks(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The texts of a message's blocks: one ``text`` and a list of ``facts`` each."""
+    blocks = []
     for block in payload.get("blocks") or []:
-        parts = [block.get("text"), *(block.get("fields") or []), *(block.get("elements") or [])]
-        texts += [str(p["text"]) for p in parts if isinstance(p, dict) and "text" in p]
-    return texts
+        text = block.get("text")
+        parts = [*(block.get("fields") or []), *(block.get("elements") or [])]
+        facts = [str(p["text"]) for p in parts if isinstance(p, dict) and "text" in p]
+        blocks.append(
+            {"text": text.get("text") if isinstance(text, dict) else text, "facts": facts}
+        )
+    return blocks
+
+
+_ISO_TIME = re.compile(r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}.*)?$")
+_SLACK_LINK = re.compile(r"<(https?://[^|>\s]+)(?:\|([^>]*))?>")
+
+
+def mrkdwn(text: Any) -> Markup:
+    """Slack's markup as HTML: bold and links; everything else is text."""
+    source, parts, position = str(text or ""), [], 0
+    for match in _SLACK_LINK.finditer(source):
+        parts.append(escape(html.unescape(source[position : match.start()])))
+        url = escape(html.unescape(match[1]).replace("*", "%2A"))
+        label = escape(html.unescape(match[2] or match[1]))
+        parts.append(Markup('<a href="{}">{}</a>').format(url, label))
+        position = match.end()
+    parts.append(escape(html.unescape(source[position:])))
+    joined = "".join(str(part) for part in parts)
+    return Markup(re.sub(r"\*([^*\n]+)\*", r"<strong>\1</strong>", joined))
 
 
 def when(value: Any) -> str:
@@ -285,9 +327,7 @@ def shown(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     text = str(value)
-    if len(text) >= 16 and text[4:5] == "-" and text[10:11] == "T":
-        return when(text)
-    return text
+    return when(text) if _ISO_TIME.match(text) else text
 
 
 def tier_class(name: str, value: Any) -> str:

@@ -1,5 +1,6 @@
 """The same models on another engine: every model's SQL can be said in Spark's dialect."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,15 @@ MODELS_DIR = PROJECT_ROOT / "models"
 MODEL_FILES = sorted(MODELS_DIR.rglob("*.sql"))
 
 # Functions sqlglot has no node for and passes through by name: all of them are Spark's own.
-SPARK_FUNCTIONS: set[str] = set()
+SPARK_FUNCTIONS = {"timestamp_micros"}
+
+# DuckDB's own, written by dispatched macros only: on Spark their spark__ half is used instead.
+BEHIND_DISPATCH = {"generate_subscripts"}
+
+ONE_ENGINE_ONLY = (
+    r"with recursive|as materialized|\bread_[a-z]+\(|\bunnest\(|\blist_[a-z_]+\(|\barray_[a-z_]+\("
+    r"|\bgenerate_subscripts\("
+)
 
 
 def transpiled(project, name: str) -> str:
@@ -32,14 +41,15 @@ def test_a_model_can_be_said_in_spark_sql(project, name):
     spark_sql = transpiled(project, name)
     tree = sqlglot.parse_one(spark_sql, read="spark")
     unknown = {function.name.lower() for function in tree.find_all(exp.Anonymous)} - SPARK_FUNCTIONS
+    unknown -= BEHIND_DISPATCH
     assert unknown == set(), "functions Spark may not have"
 
 
 @pytest.mark.parametrize("path", MODEL_FILES, ids=lambda path: path.stem)
 def test_a_model_has_no_recursion_and_no_hint_of_one_engine(path: Path):
     text = path.read_text().lower()
-    for word in ("with recursive", "as materialized", "read_parquet", "unnest(", "list_"):
-        assert word not in text, f"{word!r} belongs behind a dispatched macro"
+    found = re.findall(ONE_ENGINE_ONLY, text)
+    assert found == [], "belongs behind a dispatched macro in dbt_project/macros"
 
 
 def test_every_dispatched_macro_has_a_spark_implementation(project):

@@ -9,7 +9,7 @@ import random
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from fractions import Fraction
 
 FIRST_DAY = datetime(2024, 1, 3, 9, 0, 0)
@@ -223,8 +223,20 @@ class _Company:
     def _changed(self, state: dict, at: datetime) -> dict:
         items = state["items"]["data"]
         change = self.random.choice(
-            ["seats", "seats", "price", "items", "status", "pause", "discount", "end_discount"]
-            + ["nothing", "currency", "legacy_discount", "schedule"]
+            [
+                "seats",
+                "seats",
+                "price",
+                "items",
+                "status",
+                "pause",
+                "discount",
+                "end_discount",
+                "nothing",
+                "currency",
+                "legacy_discount",
+                "schedule",
+            ]
         )
         if change == "seats":
             self.random.choice(items)["quantity"] = self.random.randint(1, 40)

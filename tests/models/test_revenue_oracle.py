@@ -1,8 +1,6 @@
 """The revenue models against a billing history whose revenue is computed the slow way."""
 
 import json
-from datetime import datetime
-from decimal import Decimal
 
 import duckdb
 import pytest
@@ -14,6 +12,7 @@ from warehouse.settings import Settings
 
 KINDS = ["new", "expansion", "contraction", "churn", "reactivation", "fx"]
 SEED = 7
+NO_TESTS = ["resource_type:unit_test", "resource_type:test"]
 
 
 def _fill_raw(path, history: oracle.History) -> None:
@@ -63,7 +62,10 @@ def _fill_raw(path, history: oracle.History) -> None:
         insert("contracts", history.contracts)
         insert(
             "fx_rates",
-            [dict(zip(("month", "currency", "rate"), row, strict=True)) for row in history.fx_rates],
+            [
+                dict(zip(("month", "currency", "rate"), row, strict=True))
+                for row in history.fx_rates
+            ],
         )
         connection.execute(
             "insert into raw.pipeline_clock values (?, 'USD', 'UTC')", [oracle.AS_OF]
@@ -72,17 +74,23 @@ def _fill_raw(path, history: oracle.History) -> None:
 
 @pytest.fixture(scope="module")
 def history() -> oracle.History:
-    return oracle.random_history(SEED)
+    return oracle.random_history(SEED, accounts=60)
 
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory, history):
     settings = Settings(home=tmp_path_factory.mktemp("revenue"))
     _fill_raw(settings.warehouse_path, history)
-    result = run_dbt(settings, ["build", "--quiet", "--select", "+marts.revenue", "--exclude", "resource_type:unit_test"])
-    assert result.success, result.exception or [
-        f"{row.node.name}: {row.message}" for row in result.result if row.status not in ("success", "pass")
-    ]
+    for command in [
+        ["build", "--select", "+marts.revenue", "--exclude", *NO_TESTS],
+        ["test", "--select", "marts.revenue,test_type:singular"],
+    ]:
+        result = run_dbt(settings, ["--quiet", *command])
+        assert result.success, result.exception or [
+            f"{row.node.name}: {row.message}"
+            for row in result.result
+            if row.status not in ("success", "pass", "warn")
+        ]
     with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
         yield connection
 

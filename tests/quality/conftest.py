@@ -3,6 +3,7 @@
 Tests damage it with one statement and look which expectation says so.
 """
 
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -247,30 +248,53 @@ def settings(tmp_path) -> Settings:
     return Settings(home=tmp_path / "home", as_of=AS_OF, _env_file=None)
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory):
+    """Homes to copy: making one costs more than checking it."""
+    made = {name: tmp_path_factory.mktemp(name) for name in ("landed", "built", "empty")}
+    for name, home in made.items():
+        template = Settings(home=home, _env_file=None)
+        if name == "empty":
+            _make_empty(template)
+        else:
+            _land(template)
+        if name == "built":
+            run_sql(template.warehouse_path, SEEDS + IDENTITY + MARTS + SYNCS)
+    return made
+
+
 @pytest.fixture
-def landed(settings) -> Settings:
+def landed(settings, homes) -> Settings:
     """Raw data has landed and been written down; nothing is built."""
-    run_sql(settings.warehouse_path, EMPTY_RAW + FILLED_RAW)
-    register_file(settings, "f1", "events/segment/a.jsonl", "events", 1, read=61, accepted=61)
-    register_file(settings, "f2", "stripe/events/a.jsonl", "stripe_events", 1, read=4, accepted=4)
+    shutil.copytree(homes["landed"], settings.home)
     return settings
 
 
 @pytest.fixture
-def built(landed) -> Settings:
+def built(settings, homes) -> Settings:
     """Everything is built."""
-    run_sql(landed.warehouse_path, SEEDS + IDENTITY + MARTS + SYNCS)
-    return landed
+    shutil.copytree(homes["built"], settings.home)
+    return settings
 
 
 @pytest.fixture
-def empty(settings) -> Settings:
+def empty(settings, homes) -> Settings:
     """Nothing has ever landed; every table is there and empty."""
+    shutil.copytree(homes["empty"], settings.home)
+    return settings
+
+
+def _land(settings) -> None:
+    run_sql(settings.warehouse_path, EMPTY_RAW + FILLED_RAW)
+    register_file(settings, "f1", "events/segment/a.jsonl", "events", 1, read=61, accepted=61)
+    register_file(settings, "f2", "stripe/events/a.jsonl", "stripe_events", 1, read=4, accepted=4)
+
+
+def _make_empty(settings) -> None:
     run_sql(settings.warehouse_path, EMPTY_RAW + SEEDS + IDENTITY + MARTS + SYNCS)
     with duckdb.connect(str(settings.warehouse_path)) as connection:
         for (delete,) in connection.execute(EMPTIED).fetchall():
             connection.execute(delete)
-    return settings
 
 
 def register_file(

@@ -41,8 +41,8 @@ def test_empty_tables_pass(empty, gate):
     assert failed(report) == set()
 
 
-def test_raw_passes_when_only_three_strange_but_sane_events_landed(settings):
-    """Tiny folders, unregistered names, late events, a visitor, a far-away clock time."""
+def test_raw_passes_when_only_a_few_strange_but_sane_events_landed(settings):
+    """Tiny folders, unregistered names, late events, a visitor, an id of blanks."""
     run_sql(
         settings.warehouse_path,
         EMPTY_RAW
@@ -60,6 +60,10 @@ def test_raw_passes_when_only_three_strange_but_sane_events_landed(settings):
             select 'c' as message_id, 'page' as call_type, 'x' as anonymous_id,
                 timestamp '2026-06-29' as event_at, timestamp '2026-06-29' as received_at,
                 '{"a": {"b": []}}' as properties, '{}' as traits, 1 as load_id;
+        insert into raw.events by name
+            select 'd' as message_id, 'page' as call_type, ' ' as anonymous_id,
+                timestamp '2026-06-29' as event_at, timestamp '2026-06-29' as received_at,
+                '{}' as properties, '{}' as traits, 1 as load_id;
         """,
     )
     # nine of ten lines of a tiny file refused: the dirt of real life, no verdict possible
@@ -84,9 +88,11 @@ RAW_DAMAGE = {
     "where message_id = 'm3'",
     "events_received_at_plausible": "update raw.events set received_at = timestamp '2126-06-29', "
     "event_at = timestamp '2126-06-29' where message_id = 'm3'",
-    "events_have_an_id": "update raw.events set user_id = ' ', anonymous_id = null "
+    "events_have_an_id": "update raw.events set user_id = '', anonymous_id = null "
     "where message_id = 'm3'",
-    "events_track_named": "update raw.events set event_name = ' ' where message_id = 'm3'",
+    "events_ids_not_blank": "update raw.events set user_id = ' ', anonymous_id = null "
+    "where line_number < 5",
+    "events_track_named": "update raw.events set event_name = null where message_id = 'm3'",
     "events_payloads_are_json": "update raw.events set properties = '[1]' where message_id = 'm3'",
     "stripe_event_id_present": "update raw.stripe_events set event_id = null "
     "where event_id = 'evt_1'",
@@ -277,6 +283,17 @@ def test_damaged_files_are_named(landed, key):
     assert "bad.jsonl" in result.sample
 
 
+def test_a_file_that_breaks_off_is_named(landed):
+    register_file(landed, "f9", "a.jsonl.gz", "events", 2, read=61, accepted=60, quarantined=1)
+    with OpsStore(landed.ops_path).connection() as connection:
+        connection.execute(
+            "insert into quarantine (file_id, path, line_number, reason, load_id) "
+            "values ('f9', 'a.jsonl.gz', 61, 'unreadable_file', 2)"
+        )
+    report = run_gate(landed, "raw")
+    assert failed(report) == {"files_read_to_the_end"}
+
+
 def test_a_tenth_refused_and_repetitions_are_borne(landed):
     register_file(
         landed, "f9", "b.jsonl", "events", 2, read=1000, accepted=860, quarantined=40, duplicate=100
@@ -288,7 +305,7 @@ def test_a_tenth_refused_and_repetitions_are_borne(landed):
 
 
 def test_a_superseded_or_withdrawn_file_no_longer_counts(landed):
-    for status in ("superseded", "withdrawn"):
+    for status in ("superseded", "withdrawn", "removed"):
         register_file(
             landed, status, "bad.jsonl", "events", 2, read=90, accepted=0, quarantined=90,
             status=status,

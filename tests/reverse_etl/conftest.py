@@ -1,5 +1,6 @@
 """Parts for the sync tests: a published copy made by hand, the mocks on a free port."""
 
+import json
 import socket
 import threading
 import time
@@ -212,3 +213,43 @@ def sleeps() -> tuple[list[float], Callable[[float], None]]:
     """Seconds slept, and the sleep that only notes them."""
     slept: list[float] = []
     return slept, slept.append
+
+
+# third-party descriptions, which may be absent ---------------------------------------------
+
+REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference"
+
+
+@pytest.fixture(scope="session")
+def crm_samples() -> dict[str, Any]:
+    """Recorded bodies and headers of the real systems."""
+    folder = REFERENCE / "crm_wire_samples"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is absent: recorded CRM samples are kept outside the repository")
+    return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+
+
+@pytest.fixture(scope="session")
+def fits_hubspot_schema() -> Callable[[str, str, httpx.Response], None]:
+    """Check an answer against HubSpot's OpenAPI description: file, path, response."""
+    folder = REFERENCE / "hubspot_openapi"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is absent: HubSpot's descriptions are kept outside the repository")
+    jsonschema = pytest.importorskip("jsonschema")
+
+    def fits(file: str, path: str, answer: httpx.Response) -> None:
+        document = json.loads((folder / f"{file}.json").read_text())
+        described = document["paths"][path][answer.request.method.lower()]["responses"]
+        assert str(answer.status_code) in described, (path, answer.status_code, described.keys())
+        content = described[str(answer.status_code)]["content"]
+        schema = {**next(iter(content.values()))["schema"], "components": document["components"]}
+        jsonschema.validate(_without_nulls(answer.json()), schema)
+
+    return fits
+
+
+def _without_nulls(value: Any) -> Any:
+    """HubSpot answers null for properties without a value, and describes them as text."""
+    if isinstance(value, dict):
+        return {k: _without_nulls(v) for k, v in value.items() if v is not None}
+    return [_without_nulls(v) for v in value] if isinstance(value, list) else value

@@ -85,9 +85,9 @@ behaviour_scored as (
             and behaviour_by_day.signal_key = signals.signal_key
     left join quota_shares
         on
-            signals.kind = 'quota_share'
-            and behaviour_by_day.account_id = quota_shares.account_id
+            behaviour_by_day.account_id = quota_shares.account_id
             and behaviour_by_day.last_seen_at = quota_shares.reported_at
+            and signals.kind = 'quota_share'
     where behaviour_by_day.points <> 0
 ),
 
@@ -120,13 +120,13 @@ attributes_scored as (
     from account_attributes
     inner join signals
         on
-            signals.kind = 'attribute'
-            and account_attributes.attribute = signals.attribute
+            account_attributes.attribute = signals.attribute
+            and signals.kind = 'attribute'
     inner join account_days
         on
             account_attributes.account_id = account_days.account_id
-            and account_days.score_date >= account_attributes.valid_from
-            and account_days.score_date < account_attributes.valid_to
+            and account_attributes.valid_from <= account_days.score_date
+            and account_attributes.valid_to > account_days.score_date
     where
         account_attributes.is_met is null
         or (account_attributes.evidence_count >= signals.min_count and account_attributes.is_met)

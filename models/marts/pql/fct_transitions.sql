@@ -61,32 +61,38 @@ signals_moved as (
     having sum(signed_points) <> 0
 ),
 
-signals_ranked as (
+signals_in_direction as (
+    -- only what moved the score the way it went
     select
         signals_moved.model_key,
         signals_moved.account_id,
         signals_moved.score_date,
-        concat(
-            signals_moved.signal_key,
-            case when signals_moved.change_in_points > 0 then ' +' else ' ' end,
-            cast(signals_moved.change_in_points as varchar)
-        ) as movement,
-        row_number() over (
-            partition by signals_moved.model_key, signals_moved.account_id, signals_moved.score_date
-            order by
-                -- in the direction the score went
-                case
-                    when tier_changes.points >= tier_changes.previous_points then -signals_moved.change_in_points
-                    else signals_moved.change_in_points
-                end,
-                signals_moved.signal_key
-        ) as place
+        signals_moved.signal_key,
+        signals_moved.change_in_points
     from signals_moved
     inner join tier_changes
         on
             signals_moved.model_key = tier_changes.model_key
             and signals_moved.account_id = tier_changes.account_id
             and signals_moved.score_date = tier_changes.score_date
+    where (signals_moved.change_in_points > 0) = (tier_changes.points > tier_changes.previous_points)
+),
+
+signals_ranked as (
+    select
+        model_key,
+        account_id,
+        score_date,
+        concat(
+            signal_key,
+            case when change_in_points > 0 then ' +' else ' ' end,
+            cast(change_in_points as varchar)
+        ) as movement,
+        row_number() over (
+            partition by model_key, account_id, score_date
+            order by abs(change_in_points) desc, signal_key
+        ) as place
+    from signals_in_direction
 ),
 
 top_signals as (

@@ -19,7 +19,7 @@ icp_matches as (
         'icp_match' as attribute,
         icp_fit.is_match as is_met,
         cast(accounts.signed_up_at as date) as known_date,
-        cast(1 as bigint) as evidence_count,
+        cast(case when icp_fit.is_match then 1 else 0 end as bigint) as evidence_count,
         case when icp_fit.is_match then icp_fit.evidence else icp_fit.unknown end as evidence
     from accounts
     inner join icp_fit on accounts.account_id = icp_fit.account_id

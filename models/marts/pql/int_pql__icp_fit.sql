@@ -45,14 +45,17 @@ rules_checked as (
         rules.attribute,
         case
             when account_values.number_value is null and coalesce(account_values.text_value, '') = '' then null
-            when rules.operator = 'between' then
-                account_values.number_value >= coalesce(rules.min_value, account_values.number_value)
-                and account_values.number_value <= coalesce(rules.max_value, account_values.number_value)
+            when rules.operator = 'between'
+                then
+                    account_values.number_value >= coalesce(rules.min_value, account_values.number_value)
+                    and account_values.number_value <= coalesce(rules.max_value, account_values.number_value)
             when rules.operator = 'is' then account_values.text_value = lower(rules.text_value)
-            when rules.operator = 'includes' then
-                strpos(
-                    concat(';', account_values.text_value, ';'), concat(';', lower(rules.text_value), ';')
-                ) > 0
+            when rules.operator = 'includes'
+                then
+                    strpos(
+                        concat(';', account_values.text_value, ';'),
+                        concat(';', lower(rules.text_value), ';')
+                    ) > 0
         end as is_met,
         case rules.operator
             when 'between' then concat(cast(cast(account_values.number_value as bigint) as varchar), ' employees')

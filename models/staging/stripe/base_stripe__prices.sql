@@ -12,6 +12,13 @@ subscription_snapshots as (
     select * from {{ ref('base_stripe__subscription_snapshots') }}
 ),
 
+items_exploded as (
+    select
+        effective_at,
+        {{ json_array_explode('snapshot.items.data') }}
+    from subscription_snapshots
+),
+
 states as (
     select
         object_id as price_id,
@@ -41,14 +48,13 @@ states as (
 
     -- tiers are in a subscription only where the account asks Stripe to expand them
     select
-        items.element.price.id as price_id,
-        items.element.price as price,
-        subscription_snapshots.effective_at as known_at,
+        element.price.id as price_id,
+        element.price as price,
+        effective_at as known_at,
         cast(0 as bigint) as load_id,
-        items.position as line_number
-    from subscription_snapshots
-    {{ json_array_explode('subscription_snapshots.snapshot.items.data', 'items') }}
-    where items.element.price.tiers is not null
+        position as line_number
+    from items_exploded
+    where element.price.tiers is not null
 ),
 
 final as (

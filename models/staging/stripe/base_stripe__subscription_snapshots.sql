@@ -8,20 +8,46 @@ stripe_objects as (
     select * from {{ source('raw', 'stripe_objects') }}
 ),
 
+-- the many bytes of the objects stay out of the sort that finds events sent again
+lines_numbered as (
+    select
+        file_id,
+        line_number,
+        row_number() over (partition by event_id order by load_id, file_id, line_number) as copy_number
+    from stripe_events
+    where event_type like 'customer.subscription.%'
+),
+
+lines_repeated as (
+    select
+        file_id,
+        line_number
+    from lines_numbered
+    where copy_number > 1
+),
+
 events_once as (
     -- every event about a subscription carries the whole subscription as it then was
     select
-        event_id,
-        event_type,
-        object_id as subscription_id,
-        created_at as effective_at,
-        received_at as known_at,
-        {{ json_struct('object', stripe_subscription_shape()) }} as snapshot
+        stripe_events.event_id,
+        stripe_events.event_type,
+        stripe_events.object_id as subscription_id,
+        stripe_events.created_at as effective_at,
+        stripe_events.received_at as known_at,
+        {{ json_struct('stripe_events.object', stripe_subscription_shape()) }} as snapshot
     from stripe_events
+    left join lines_repeated
+        on
+            stripe_events.file_id = lines_repeated.file_id
+            and stripe_events.line_number = lines_repeated.line_number
     where
-        event_type like 'customer.subscription.%'
-        and coalesce(is_livemode, true)
-    qualify row_number() over (partition by event_id order by load_id, line_number) = 1
+        stripe_events.event_type like 'customer.subscription.%'
+        and coalesce(stripe_events.is_livemode, true)
+        and lines_repeated.file_id is null
+),
+
+subscriptions_with_events as (
+    select distinct subscription_id from events_once
 ),
 
 pulls_without_events as (
@@ -30,12 +56,12 @@ pulls_without_events as (
         stripe_objects.pulled_at as known_at,
         {{ json_struct('stripe_objects.object', stripe_subscription_shape()) }} as snapshot
     from stripe_objects
-    left join events_once
-        on stripe_objects.object_id = events_once.subscription_id
+    left join subscriptions_with_events
+        on stripe_objects.object_id = subscriptions_with_events.subscription_id
     where
         stripe_objects.object_type = 'subscription'
         and coalesce(stripe_objects.is_livemode, true)
-        and events_once.subscription_id is null
+        and subscriptions_with_events.subscription_id is null
     qualify row_number() over (
         partition by stripe_objects.object_id
         order by stripe_objects.load_id desc, stripe_objects.pulled_at desc, stripe_objects.line_number desc

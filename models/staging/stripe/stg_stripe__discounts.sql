@@ -6,13 +6,11 @@ subscription_snapshots as (
 
 on_subscriptions as (
     select
-        subscription_snapshots.event_id,
-        subscription_snapshots.subscription_id,
+        event_id,
+        subscription_id,
         cast(null as varchar) as item_id,
-        discounts.position as discount_position,
-        discounts.element as discount
+        {{ json_array_explode('snapshot.discounts') }}
     from subscription_snapshots
-    {{ json_array_explode('subscription_snapshots.snapshot.discounts', 'discounts') }}
 ),
 
 legacy_on_subscriptions as (
@@ -21,13 +19,13 @@ legacy_on_subscriptions as (
         subscription_snapshots.event_id,
         subscription_snapshots.subscription_id,
         cast(null as varchar) as item_id,
-        cast(1 as bigint) as discount_position,
-        subscription_snapshots.snapshot.discount as discount
+        subscription_snapshots.snapshot.discount as element,
+        cast(1 as bigint) as position
     from subscription_snapshots
     left join on_subscriptions
         on
             subscription_snapshots.event_id = on_subscriptions.event_id
-            and on_subscriptions.discount.coupon.id is not null
+            and on_subscriptions.element.coupon.id is not null
     where
         subscription_snapshots.snapshot.discount is not null
         and on_subscriptions.event_id is null
@@ -35,23 +33,19 @@ legacy_on_subscriptions as (
 
 items as (
     select
-        subscription_snapshots.event_id,
-        subscription_snapshots.subscription_id,
-        items.element.id as item_id,
-        items.element.discounts as discounts
+        event_id,
+        subscription_id,
+        {{ json_array_explode('snapshot.items.data') }}
     from subscription_snapshots
-    {{ json_array_explode('subscription_snapshots.snapshot.items.data', 'items') }}
 ),
 
 on_items as (
     select
-        items.event_id,
-        items.subscription_id,
-        items.item_id,
-        discounts.position as discount_position,
-        discounts.element as discount
+        event_id,
+        subscription_id,
+        element.id as item_id,
+        {{ json_array_explode('element.discounts') }}
     from items
-    {{ json_array_explode('items.discounts', 'discounts') }}
 ),
 
 gathered as (
@@ -67,16 +61,16 @@ coupons_resolved as (
         event_id,
         subscription_id,
         item_id,
-        discount_position,
-        discount.id as discount_id,
-        coalesce(discount.coupon.id, discount.source.coupon.id) as coupon_id,
-        coalesce(discount.coupon.percent_off, discount.source.coupon.percent_off) as percent_off,
-        coalesce(discount.coupon.amount_off, discount.source.coupon.amount_off) as amount_off,
-        coalesce(discount.coupon.currency, discount.source.coupon.currency) as currency,
-        coalesce(discount.coupon.duration, discount.source.coupon.duration) as duration,
-        coalesce(discount.coupon.duration_in_months, discount.source.coupon.duration_in_months) as duration_in_months,
-        {{ epoch_seconds_at('discount.start') }} as starts_at,
-        {{ epoch_seconds_at('discount.end') }} as ends_at
+        position as discount_position,
+        element.id as discount_id,
+        coalesce(element.coupon.id, element.source.coupon.id) as coupon_id,
+        coalesce(element.coupon.percent_off, element.source.coupon.percent_off) as percent_off,
+        coalesce(element.coupon.amount_off, element.source.coupon.amount_off) as amount_off,
+        coalesce(element.coupon.currency, element.source.coupon.currency) as currency,
+        coalesce(element.coupon.duration, element.source.coupon.duration) as duration,
+        coalesce(element.coupon.duration_in_months, element.source.coupon.duration_in_months) as duration_in_months,
+        {{ epoch_seconds_at('element.start') }} as starts_at,
+        {{ epoch_seconds_at('element.end') }} as ends_at
     from gathered
 ),
 

@@ -6,13 +6,19 @@ prices as (
 
 tiers_exploded as (
     select
-        prices.price_id,
-        tiers.position as tier_position,
-        tiers.element.up_to as up_to_units,
-        coalesce(tiers.element.unit_amount_decimal, tiers.element.unit_amount) as unit_amount,
-        coalesce(tiers.element.flat_amount_decimal, tiers.element.flat_amount) as flat_amount
+        price_id,
+        {{ json_array_explode('price.tiers') }}
     from prices
-    {{ json_array_explode('prices.price.tiers', 'tiers') }}
+),
+
+tiers_read as (
+    select
+        price_id,
+        position as tier_position,
+        element.up_to as up_to_units,
+        coalesce(element.unit_amount_decimal, element.unit_amount) as unit_amount,
+        coalesce(element.flat_amount_decimal, element.flat_amount) as flat_amount
+    from tiers_exploded
 ),
 
 final as (
@@ -27,7 +33,7 @@ final as (
         up_to_units,
         cast(coalesce(unit_amount, '0') as decimal(24, 6)) as unit_amount_cents,
         cast(coalesce(flat_amount, '0') as decimal(24, 6)) as flat_amount_cents
-    from tiers_exploded
+    from tiers_read
 )
 
 select * from final

@@ -6,16 +6,24 @@ subscription_snapshots as (
 
 items_exploded as (
     select
-        subscription_snapshots.event_id,
-        subscription_snapshots.subscription_id,
-        upper(subscription_snapshots.snapshot.currency) as subscription_currency,
-        items.position as item_position,
-        items.element.id as item_id,
-        items.element.quantity as quantity,
-        items.element.price as price,
-        items.element.plan as plan
+        event_id,
+        subscription_id,
+        upper(snapshot.currency) as subscription_currency,
+        {{ json_array_explode('snapshot.items.data') }}
     from subscription_snapshots
-    {{ json_array_explode('subscription_snapshots.snapshot.items.data', 'items') }}
+),
+
+items_read as (
+    select
+        event_id,
+        subscription_id,
+        subscription_currency,
+        position as item_position,
+        element.id as item_id,
+        element.quantity as quantity,
+        element.price as price,
+        element.plan as plan
+    from items_exploded
 ),
 
 plans_of_itemless as (
@@ -53,7 +61,7 @@ priced as (
         coalesce(price.recurring.interval, plan.interval) as billing_interval,
         coalesce(price.recurring.interval_count, plan.interval_count, 1) as interval_count,
         coalesce(price.recurring.usage_type, plan.usage_type, 'licensed') as usage_type
-    from items_exploded
+    from items_read
 
     union all
 

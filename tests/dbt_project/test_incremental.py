@@ -1,0 +1,333 @@
+"""The incremental event models: after every kind of load they hold what a full rebuild would.
+
+A small installation of its own takes real files through the real ingest. The oracle counts
+events straight from the lake, without staging's SQL.
+"""
+
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingestion.raw_views import create_raw_views
+from ingestion.run import ingest
+from ingestion.withdraw import withdraw_file
+from warehouse.dbt import run_dbt
+from warehouse.settings import Settings
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("dbt_incremental")]
+
+MODELS = [
+    "stg_events__event_days",
+    "stg_events__identifies",
+    "stg_events__groups",
+    "stg_events__aliases",
+    "stg_events__touches",
+    "stg_events__exclusions",
+    "stg_events__user_agents",
+    "stg_events__usage_reports",
+]
+SEEDS = ["event_registry", "denied_ids", "bot_user_agents", "channel_rules"]
+
+
+def call(number: int, kind: str, at: str, received: str, **fields) -> dict:
+    return {
+        "messageId": f"m{number}",
+        "type": kind,
+        "timestamp": f"{at}Z",
+        "receivedAt": f"{received}Z",
+        **fields,
+    }
+
+
+def track(number: int, at: str, received: str, event: str = "query_run", user: str = "u1") -> dict:
+    return call(number, "track", at, received, event=event, userId=user, anonymousId=f"a_{user}")
+
+
+class Installation:
+    """A home with its own landing folder, and dbt on it with the project parsed once."""
+
+    def __init__(self, home: Path):
+        self.settings = Settings(home=home, as_of="2026-02-01T00:00:00Z", _env_file=None)
+        self.manifest = None
+
+    def land(self, name: str, calls: list[dict]) -> None:
+        path = self.settings.landing_dir / "events" / "segment" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps(one) + "\n" for one in calls))
+        report = ingest(self.settings)
+        assert report.load_id is not None
+
+    def withdraw(self, name: str) -> None:
+        withdraw_file(self.settings, f"events/segment/{name}")
+
+    def dbt(self, *arguments: str) -> None:
+        create_raw_views(self.settings)
+        if self.manifest is None:
+            self.manifest = run_dbt(self.settings, ["parse", "--quiet"]).result
+        result = run_dbt(self.settings, [*arguments, "--quiet"], manifest=self.manifest)
+        assert result.success, [r.message for r in result.result if r.status == "error"]
+
+    def build(self, *flags: str) -> None:
+        self.dbt("run", "--select", "staging.events", *flags)
+
+    def query(self, sql: str) -> list[tuple]:
+        with duckdb.connect(str(self.settings.warehouse_path)) as warehouse:
+            return warehouse.execute(sql).fetchall()
+
+    def contents(self) -> dict[str, list[tuple]]:
+        """Every incremental model's rows, without which load built them."""
+        return {
+            name: sorted(
+                self.query(f"select * exclude (built_load_id) from staging.{name}"), key=repr
+            )
+            for name in MODELS
+        }
+
+    def build_marks(self) -> dict[str, list[tuple]]:
+        return {
+            name: self.query(
+                "select received_date, built_load_id, count(*) "
+                f"from staging.{name} group by all order by all"
+            )
+            for name in MODELS
+        }
+
+    def compiled(self, name: str) -> str:
+        target = self.settings.dbt_target_dir
+        return next(p for p in target.glob("compiled/**/*.sql") if p.stem == name).read_text()
+
+    def events_by_day(self) -> list[tuple]:
+        return self.query(
+            "select received_date, event_name, sum(count_events) "
+            "from staging.stg_events__event_days group by all order by all"
+        )
+
+    def oracle(self) -> list[tuple]:
+        return self.query(
+            "select received_date, event_name, count(*) from raw.events "
+            "where call_type = 'track' group by all order by all"
+        )
+
+
+FIRST = [
+    call(
+        1,
+        "identify",
+        "2026-01-05T08:00:00",
+        "2026-01-05T08:00:01",
+        userId="u1",
+        anonymousId="a_u1",
+        traits={"email": "ann@acme.com", "email_verified": True},
+    ),
+    call(
+        2,
+        "group",
+        "2026-01-05T08:01:00",
+        "2026-01-05T08:01:01",
+        userId="u1",
+        groupId="acc_1",
+        traits={"name": "Acme"},
+    ),
+    call(3, "alias", "2026-01-05T08:00:00", "2026-01-05T08:00:01", userId="u1", previousId="a_old"),
+    call(
+        4,
+        "page",
+        "2026-01-05T07:00:00",
+        "2026-01-05T07:00:01",
+        anonymousId="a_old",
+        context={
+            "userAgent": "Firefox",
+            "page": {"url": "https://lumen.example/", "referrer": "https://google.com/"},
+        },
+    ),
+    call(
+        5,
+        "page",
+        "2026-01-05T07:00:00",
+        "2026-01-05T07:00:01",
+        anonymousId="a_bot",
+        context={"userAgent": "Googlebot/2.1", "page": {"url": "https://lumen.example/"}},
+    ),
+    track(6, "2026-01-05T09:00:00", "2026-01-05T09:00:01"),
+    track(7, "2026-01-05T10:00:00", "2026-01-05T10:00:01"),
+    track(8, "2026-01-06T10:00:00", "2026-01-06T10:00:01", event="create_report"),
+    call(
+        9,
+        "track",
+        "2026-01-06T11:00:00",
+        "2026-01-06T11:00:01",
+        event="usage_reported",
+        userId="u1",
+        groupId="acc_1",
+        properties={"quota_used": 5, "quota_limit": 10},
+    ),
+    track(10, "2026-01-07T10:00:00", "2026-01-07T10:00:01"),
+]
+LATE = [
+    track(20, "2026-01-05T11:00:00", "2026-01-05T23:00:00"),
+    track(21, "2026-01-05T11:00:00", "2026-01-05T23:00:00", user="u2"),
+]
+NEXT_DAY = [track(30, "2026-01-08T10:00:00", "2026-01-08T10:00:01")]
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory) -> Installation:
+    """After the first load and build. The tests below go on from one another, in order."""
+    new = Installation(tmp_path_factory.mktemp("incremental"))
+    new.land("day_1.jsonl", FIRST)
+    new.dbt("seed", "--select", *SEEDS)
+    # the registry's own rename would hide the one made below
+    new.query("update seeds.event_registry set replaces = null")
+    new.build()
+    return new
+
+
+def test_the_first_build_counts_every_event(installation):
+    assert installation.events_by_day()[0][2] > 0
+    assert [r for r in installation.events_by_day() if r[1] != "page_viewed"] == (
+        installation.oracle()
+    )
+
+
+def test_a_second_build_with_nothing_new_opens_no_partition_and_changes_nothing(installation):
+    before, marks = installation.contents(), installation.build_marks()
+    installation.build()
+    assert installation.contents() == before
+    assert installation.build_marks() == marks
+    assert "received_date in (" not in installation.compiled("stg_events__event_days")
+    assert "false" in installation.compiled("stg_events__event_days")
+
+
+def test_a_late_file_rebuilds_the_received_day_it_belongs_to_and_no_other(installation):
+    marks = installation.build_marks()["stg_events__event_days"]
+    installation.land("late.jsonl", LATE)
+    installation.build()
+    assert "received_date in (date '2026-01-05')" in installation.compiled("stg_events__event_days")
+    assert [r for r in installation.events_by_day() if r[1] != "page_viewed"] == (
+        installation.oracle()
+    )
+    after = installation.build_marks()["stg_events__event_days"]
+    assert after[1:] == marks[1:]
+    assert after[0] != marks[0]
+
+
+def test_a_new_day_is_added(installation):
+    installation.land("day_2.jsonl", NEXT_DAY)
+    installation.build()
+    assert installation.events_by_day()[-1][2] == 1
+    assert [r for r in installation.events_by_day() if r[1] != "page_viewed"] == (
+        installation.oracle()
+    )
+
+
+def test_a_withdrawn_file_takes_its_rows_with_it_even_the_last_of_a_day(installation):
+    installation.withdraw("day_2.jsonl")
+    installation.withdraw("late.jsonl")
+    installation.build()
+    days = {row[0].isoformat() for row in installation.events_by_day()}
+    assert days == {"2026-01-05", "2026-01-06", "2026-01-07"}
+    assert [r for r in installation.events_by_day() if r[1] != "page_viewed"] == (
+        installation.oracle()
+    )
+
+
+def test_what_was_built_step_by_step_equals_a_full_rebuild(installation):
+    step_by_step = installation.contents()
+    assert all(step_by_step.values()), "every model has something to compare"
+    installation.build("--full-refresh")
+    assert installation.contents() == step_by_step
+
+
+def test_a_changed_rule_reaches_events_of_every_day(installation):
+    installation.query(
+        "update seeds.event_registry set replaces = 'create_report' "
+        "where event_name = 'report_created'"
+    )
+    installation.query("insert into seeds.denied_ids values ('user_id', 'u1', 'a test account')")
+    installation.build()
+    names = {row[1] for row in installation.events_by_day()}
+    assert "create_report" not in names
+    assert "report_created" in names
+    assert installation.query(
+        "select count(*) from staging.stg_events__event_days where user_id = 'u1'"
+    ) == [(0,)]
+    step_by_step = installation.contents()
+    installation.build("--full-refresh")
+    assert installation.contents() == step_by_step
+
+
+ORDERED = [
+    # one person: u_new and u_old by alias, u_old and u_mail by a verified address
+    track(101, "2026-01-10T10:00:00", "2026-01-10T10:00:01", user="u_old"),
+    call(
+        102,
+        "alias",
+        "2026-01-11T10:00:00",
+        "2026-01-11T10:00:01",
+        userId="u_new",
+        previousId="u_old",
+    ),
+    track(103, "2026-01-11T10:05:00", "2026-01-11T10:05:01", user="u_new"),
+    *[
+        call(
+            104 + i,
+            "identify",
+            f"2026-01-1{2 + i}T10:00:00",
+            f"2026-01-1{2 + i}T10:00:01",
+            userId=user,
+            anonymousId="a_shared",
+            traits={"email": "Ann@acme.com", "email_verified": verified},
+        )
+        for i, (user, verified) in enumerate(
+            [("u_old", True), ("u_mail", True), ("u_other", False)]
+        )
+    ],
+    call(110, "page", "2026-01-09T10:00:00", "2026-01-09T10:00:01", anonymousId="a_shared"),
+    call(111, "page", "2026-01-20T10:00:00", "2026-01-20T10:00:01", anonymousId="a_shared"),
+    call(112, "page", "2026-01-20T10:00:00", "2026-01-20T10:00:01", anonymousId="a_stranger"),
+]
+
+
+def identities(installation: Installation) -> tuple[list, list]:
+    installation.dbt("run", "--select", "+fct_person_days", "bridge_person_ids")
+    return (
+        installation.query("select * from identity.bridge_person_ids order by all"),
+        installation.query(
+            "select person_id, activity_date, event_name, count_events "
+            "from core.fct_person_days order by all"
+        ),
+    )
+
+
+def test_people_are_the_same_whatever_the_order_and_the_batches_of_loading(
+    installation, tmp_path_factory
+):
+    at_once = Installation(tmp_path_factory.mktemp("at_once"))
+    in_batches = Installation(tmp_path_factory.mktemp("in_batches"))
+    at_once.manifest = in_batches.manifest = installation.manifest
+    at_once.dbt("seed", "--select", *SEEDS, "free_email_domains")
+    in_batches.dbt("seed", "--select", *SEEDS, "free_email_domains")
+
+    at_once.land("all.jsonl", ORDERED)
+    expected = identities(at_once)
+
+    in_batches.land("newest.jsonl", ORDERED[5:])
+    identities(in_batches)
+    in_batches.land("oldest.jsonl", list(reversed(ORDERED[:5])))
+    assert identities(in_batches) == expected
+
+    person_of = {(kind, value): person for kind, value, person, _ in expected[0]}
+    merged = {person_of["user_id", user] for user in ("u_old", "u_new", "u_mail")}
+    assert len(merged) == 1
+    assert person_of["user_id", "u_other"] not in merged, "shared a device, never merged"
+    assert person_of["anonymous_id", "a_shared"] in merged, "its past is the first user's"
+    assert person_of["email", "ann@acme.com"] in merged
+    days = {
+        (person, day.isoformat()): count
+        for person, day, name, count in expected[1]
+        if name == "page_viewed"
+    }
+    assert days[merged.copy().pop(), "2026-01-09"] == 1
+    assert days[person_of["user_id", "u_other"], "2026-01-20"] == 1, "who was signed in last"
