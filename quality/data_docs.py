@@ -1,9 +1,14 @@
-"""The front page of the Data Docs: one line a gate, linking to Great Expectations' pages."""
+"""The front page of the Data Docs: every gate's newest results, linking to the full pages.
+
+Great Expectations' own index draws its table with scripts from the internet and stays
+blank without it; this page needs nothing.
+"""
 
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
-from quality.suites import GATES
+from quality.suites import GATES, load_suite
 from warehouse.ops import OpsStore
 from warehouse.settings import Settings
 
@@ -34,6 +39,7 @@ th {{ font-size: .85rem; color: #566172; }}
 <th>Checked (UTC)</th></tr>
 {rows}
 </table>
+{details}
 </body>
 </html>
 """
@@ -45,26 +51,60 @@ def write_index(settings: Settings) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with OpsStore(settings.ops_path).connection() as connection:
         verdicts = connection.execute(
-            "select gate, passed, count_blocking_failed, count_warnings, checked_at "
+            "select gate, passed, count_blocking_failed, count_warnings, checked_at, gate_run_id "
             "from gate_verdicts "
             "qualify row_number() over (partition by gate order by checked_at desc) = 1"
         ).fetchall()
-    by_gate = {verdict[0]: verdict for verdict in verdicts}
-    rows = "\n".join(_row(gate, by_gate.get(gate), folder) for gate in GATES)
+        by_gate = {verdict[0]: verdict for verdict in verdicts}
+        results = {
+            gate: connection.execute(
+                "select expectation, asset, severity, passed, observed, expected "
+                "from gate_results where gate_run_id = ? order by passed, rowid",
+                [verdict[-1]],
+            ).fetchall()
+            for gate, verdict in by_gate.items()
+        }
+    rows = "\n".join(_row(gate, by_gate.get(gate)) for gate in GATES)
+    details = "\n".join(
+        _details(gate, folder, results.get(gate, [])) for gate in GATES if gate in by_gate
+    )
     page = folder / "index.html"
-    page.write_text(_PAGE.format(rows=rows))
+    page.write_text(_PAGE.format(rows=rows, details=details))
     return page
 
 
-def _row(gate: str, verdict: tuple | None, folder: Path) -> str:
+def _row(gate: str, verdict: tuple | None) -> str:
     if verdict is None:
         return f"<tr><td>{escape(gate)}</td><td>not run yet</td><td></td><td></td><td></td></tr>"
-    _, passed, failed, warnings, checked_at = verdict
-    name = escape(gate)
-    if (folder / gate / "index.html").is_file():
-        name = f'<a href="{name}/index.html">{name}</a>'
+    _, passed, failed, warnings, checked_at, _ = verdict
     word = "passed" if passed else "failed"
     return (
-        f'<tr><td>{name}</td><td class="{word}">{word}</td><td>{failed}</td><td>{warnings}</td>'
-        f"<td>{checked_at:%Y-%m-%d %H:%M:%S}</td></tr>"
+        f'<tr><td><a href="#{escape(gate)}">{escape(gate)}</a></td><td class="{word}">{word}</td>'
+        f"<td>{failed}</td><td>{warnings}</td><td>{checked_at:%Y-%m-%d %H:%M:%S}</td></tr>"
     )
+
+
+def _details(gate: str, folder: Path, results: list[tuple]) -> str:
+    """A gate's expectations, what failed first, and links to Great Expectations' pages."""
+    lines = "\n".join(
+        f'<tr><td class="{"passed" if passed else "failed"}">{"passed" if passed else severity}'
+        f"</td><td>{escape(key)}<br><small>{escape(asset)}</small></td>"
+        f"<td>{escape(observed)}</td><td>{escape(expected)}</td></tr>"
+        for key, asset, severity, passed, observed, expected in results
+    )
+    return (
+        f'<h2 id="{escape(gate)}">{escape(gate)}</h2>\n<p>{_links(gate, folder)}</p>\n'
+        "<table>\n<tr><th></th><th>Expectation</th><th>Observed</th><th>Expected</th></tr>\n"
+        f"{lines}\n</table>"
+    )
+
+
+def _links(gate: str, folder: Path) -> str:
+    """Each suite's validation page; its place is validations/<suite>/…/<batch>.html."""
+    links = []
+    for file in load_suite(gate).files:
+        place = folder.joinpath(gate, "validations", *file.suite.split("."))
+        for page in sorted(place.rglob("*.html"))[-1:]:
+            href = quote(page.relative_to(folder).as_posix())
+            links.append(f'<a href="{href}">{escape(file.suite)}</a>')
+    return " · ".join(links)

@@ -66,7 +66,10 @@ def run_query(settings: Settings, sql: str) -> QueryResult:
 def query_arrow(settings: Settings, sql: str) -> pa.Table:
     """As :func:`run_query`, as an Arrow table."""
     with _connected(settings, sql) as connection:
-        return _execute(connection, sql).fetch_arrow_table()
+        try:
+            return connection.sql(sql).to_arrow_table()
+        except duckdb.Error as error:
+            raise QueryFailed(str(error)) from error
 
 
 def to_json_rows(result: QueryResult) -> list[dict[str, Any]]:

@@ -33,7 +33,11 @@ class Webhook:
         self.url = url
         self.calls = calls or CallCount()
         self.http = httpx.Client(
-            timeout=30, trust_env=not is_loopback(url), transport=transport, follow_redirects=False
+            timeout=30,
+            trust_env=not is_loopback(url),
+            verify=url.startswith("https:"),
+            transport=transport,
+            follow_redirects=False,
         )
 
     def post(self, payload: Payload) -> None:

@@ -5,6 +5,8 @@ expectation written for it fails.
 """
 
 import json
+import re
+from urllib.parse import unquote
 
 import duckdb
 import pytest
@@ -397,7 +399,10 @@ def test_data_docs_are_built_and_nothing_else_is_written(built, tmp_path, monkey
     run_gate(built, "raw")
     run_gate(built, "raw")
     docs = built.docs_dir / "data_docs"
-    assert "raw/index.html" in (docs / "index.html").read_text()
+    front = (docs / "index.html").read_text()
+    assert "events_message_id_unique" in front
+    (link,) = re.findall(r'href="(raw/validations/raw/events/[^"]+)"', front)
+    assert (docs / unquote(link)).is_file()
     pages = list((docs / "raw" / "validations").rglob("*.html"))
     assert any("message_id" in page.read_text() for page in pages)
     assert sorted(path.name for path in docs.iterdir()) == ["index.html", "raw"]

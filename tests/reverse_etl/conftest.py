@@ -83,6 +83,10 @@ TABLES = {
 }
 
 
+# httpx loads all certificates for every client: one for all tests
+http = httpx.Client(verify=False, trust_env=False, timeout=30)
+
+
 @dataclass
 class Home:
     """A small installation: its settings, its published copy, its operations store."""
@@ -90,7 +94,7 @@ class Home:
     settings: Settings
 
     def publish(self, **rows: int) -> None:
-        """Make the published copy anew: rows per table name without its ``sync_``."""
+        """Make the published copy anew: rows per table (without its ``sync_``); none: all empty."""
         path = self.settings.published_path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
@@ -98,7 +102,9 @@ class Home:
             connection.execute("create schema syncs")
             for table, select in TABLES.items():
                 number = rows.get(table.removeprefix("sync_"), 0)
-                connection.execute(f"create table syncs.{table} as {select.format(rows=number)}")
+                if number or not rows:
+                    select = select.format(rows=number)
+                    connection.execute(f"create table syncs.{table} as {select}")
 
     def change(self, statement: str) -> None:
         """Run a statement on the published copy (tables are in the search path)."""
@@ -132,11 +138,17 @@ class Mocks:
             "slack": f"{self.root}/slack/services/T00PLG/B00PLG/plgdemowebhook",
         }
 
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return http.get(f"{self.root}{path}", **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return http.post(f"{self.root}{path}", **options)
+
     def fault(self, **fault: Any) -> None:
-        httpx.post(f"{self.root}/admin/faults", json=fault).raise_for_status()
+        http.post(f"{self.root}/admin/faults", json=fault).raise_for_status()
 
     def clear_faults(self) -> None:
-        httpx.delete(f"{self.root}/admin/faults").raise_for_status()
+        http.delete(f"{self.root}/admin/faults").raise_for_status()
 
     def salesforce(self, method: str, path: str, **options: Any) -> httpx.Response:
         """A call to the Salesforce REST API, logged in."""
@@ -150,10 +162,10 @@ class Mocks:
                 "password": s.salesforce_password,
             }
             url = f"{self.root}/salesforce/services/oauth2/token"
-            self._token = httpx.post(url, data=form).json()["access_token"]
+            self._token = http.post(url, data=form).json()["access_token"]
         url = f"{self.root}/salesforce/services/data/v59.0/{path}"
         headers = {"Authorization": f"Bearer {self._token}", **options.pop("headers", {})}
-        return httpx.request(method, url, headers=headers, **options)
+        return http.request(method, url, headers=headers, **options)
 
     def query(self, soql: str) -> list[dict[str, Any]]:
         answer = self.salesforce("GET", "query", params={"q": soql}).json()
@@ -162,7 +174,7 @@ class Mocks:
 
     def hubspot(self, method: str, path: str, **options: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.settings.hubspot_token}"}
-        return httpx.request(method, f"{self.root}/hubspot{path}", headers=headers, **options)
+        return http.request(method, f"{self.root}/hubspot{path}", headers=headers, **options)
 
     def hubspot_records(self, name: str) -> list[dict[str, Any]]:
         records, after = [], ""

@@ -143,9 +143,8 @@ def test_search_filters_sorts_and_pages(mocks: Mocks) -> None:
 def test_a_token_is_needed_and_rate_limits_are_told(
     mocks: Mocks, crm_samples: dict[str, Any]
 ) -> None:
-    url = f"{mocks.urls['hubspot']}{CONTACTS}"
     for headers in ({}, {"Authorization": "Bearer wrong"}):
-        refused = httpx.get(url, headers=headers)
+        refused = mocks.get(f"/hubspot{CONTACTS}", headers=headers)
         assert refused.status_code == 401
         assert refused.json().keys() == crm_samples["hubspot"]["auth"]["body"].keys()
     sample = crm_samples["hubspot"]["rate_limit"]

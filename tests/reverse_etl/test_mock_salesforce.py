@@ -7,7 +7,6 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 from simple_salesforce import Salesforce, SalesforceMalformedRequest
 
@@ -174,22 +173,22 @@ def test_unique_values_stay_unique_and_free_again_after_a_delete(mocks: Mocks) -
 
 
 def test_login_needs_the_right_client_user_and_token(mocks: Mocks) -> None:
-    url = f"{mocks.root}/salesforce/services/oauth2/token"
+    url = "/salesforce/services/oauth2/token"
     s = mocks.settings
     good = {"client_id": s.salesforce_client_id, "client_secret": s.salesforce_client_secret}
     user = {"grant_type": "password", "username": s.salesforce_username, "password": "no"}
-    refused = httpx.post(url, data={**good, **user})
+    refused = mocks.post(url, data={**good, **user})
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
-    wrong = httpx.post(url, data={**good, "client_secret": "x", "grant_type": "client_credentials"})
+    wrong = mocks.post(url, data={**good, "client_secret": "x", "grant_type": "client_credentials"})
     assert wrong.json()["error"] == "invalid_client"
-    basic = httpx.post(
+    basic = mocks.post(
         url,
         data={"grant_type": "client_credentials"},
         auth=(s.salesforce_client_id, s.salesforce_client_secret),
     )
     assert basic.json()["instance_url"] == mocks.urls["salesforce"]
-    data = f"{mocks.root}/salesforce/services/data/v59.0/limits"
-    answer = httpx.get(data, headers={"Authorization": "Bearer forged"})
+    data = "/salesforce/services/data/v59.0/limits"
+    answer = mocks.get(data, headers={"Authorization": "Bearer forged"})
     assert answer.status_code == 401
     assert answer.json() == [
         {"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}

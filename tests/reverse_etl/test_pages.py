@@ -30,31 +30,31 @@ def test_a_salesperson_finds_the_hot_account_its_record_and_its_history(
         run_sync(home.settings, name, base_urls=mocks.urls)
     home.change("update sync_salesforce__accounts set plan = 'team' where record_key = 'acc_3'")
     run_sync(home.settings, "salesforce_accounts", base_urls=mocks.urls)
-    start = httpx.get(f"{mocks.root}/")
+    start = mocks.get("/")
     words = text_of(start)
     assert words.index("Account 3") < words.index("Account 2")  # the hottest first
     assert "Three people hit the query limit" in words
     assert "Account <1> is now hot: 132 points" in words
-    found = httpx.get(f"{mocks.root}/records/salesforce/Account", params={"q": "ACC3.example"})
+    found = mocks.get("/records/salesforce/Account", params={"q": "ACC3.example"})
     assert "1 record with" in text_of(found)
     links = re.findall(r'href="(/records/salesforce/Account/001\w+)"', found.text)
-    record = httpx.get(f"{mocks.root}{links[0]}")
+    record = mocks.get(f"{links[0]}")
     words = text_of(record)
     assert "Product account id" in words and "acc_3" in words
     assert re.search(r"update\s+Plan\s+free\s+team", words)
     assert "PQLs" in words
-    pages = httpx.get(f"{mocks.root}/records/salesforce/Account")
+    pages = mocks.get("/records/salesforce/Account")
     assert "60 records" in text_of(pages) and "Next" in text_of(pages)
-    following = httpx.get(f"{mocks.root}/records/salesforce/Account?page_number=2")
+    following = mocks.get("/records/salesforce/Account?page_number=2")
     assert len(re.findall(r"/Account/001\w+", following.text)) == 10
-    assert "composite/sobjects/Account" in text_of(httpx.get(f"{mocks.root}/calls/salesforce"))
+    assert "composite/sobjects/Account" in text_of(mocks.get("/calls/salesforce"))
 
 
 def test_refused_records_are_listed_with_the_reason(home: Home, mocks: Mocks) -> None:
     home.publish(hubspot__contacts=1)
     home.change("update sync_hubspot__contacts set record_key = 'nonsense'")
     run_sync(home.settings, "hubspot_contacts", base_urls=mocks.urls)
-    assert "Email address nonsense is invalid" in text_of(httpx.get(f"{mocks.root}/errors/hubspot"))
+    assert "Email address nonsense is invalid" in text_of(mocks.get("/errors/hubspot"))
 
 
 def test_no_value_becomes_html(mocks: Mocks) -> None:
@@ -63,8 +63,8 @@ def test_no_value_becomes_html(mocks: Mocks) -> None:
     mocks.salesforce("POST", "sobjects/Account", json={ATTACK: 1})
     mocks.hubspot("POST", "/crm/v3/objects/companies", json={"properties": {"name": ATTACK}})
     payload = {"text": f'*{ATTACK}* <javascript:alert(1)|x> <https://a.example/" onx=1|{ATTACK}>'}
-    httpx.post(mocks.urls["slack"], json={**payload, "channel": ATTACK})
-    httpx.get(f"{mocks.root}/salesforce/{ATTACK}")
+    mocks.post(mocks.urls["slack"].removeprefix(mocks.root), json={**payload, "channel": ATTACK})
+    mocks.get(f"/salesforce/{ATTACK}")
     for path in (
         "/",
         "/records/salesforce/Account",
@@ -74,18 +74,18 @@ def test_no_value_becomes_html(mocks: Mocks) -> None:
         "/calls/salesforce",
         "/errors/salesforce",
     ):
-        page = httpx.get(f"{mocks.root}{path}")
+        page = mocks.get(f"{path}")
         assert page.status_code == 200
         assert "<script" not in page.text and "<img" not in page.text, path
         assert 'href="javascript' not in page.text
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-    searched = httpx.get(f"{mocks.root}/records/salesforce/Account", params={"q": ATTACK})
+    searched = mocks.get("/records/salesforce/Account", params={"q": ATTACK})
     assert "<script" not in searched.text and "1 record with" in text_of(searched)
 
 
 def test_what_is_not_there_is_a_404_with_a_way_back(mocks: Mocks) -> None:
     for path in ("/records/salesforce/Nope", "/records/x/Account", "/records/hubspot/contacts/1"):
-        page = httpx.get(f"{mocks.root}{path}")
+        page = mocks.get(f"{path}")
         assert page.status_code == 404 and 'href="/"' in page.text
 
 
@@ -93,7 +93,7 @@ def test_search_treats_wildcards_and_quotes_as_text(mocks: Mocks) -> None:
     for name in ("100% sure", "100 sure", 'say "hi"', "Ünïcode"):
         mocks.salesforce("POST", "sobjects/Account", json={"Name": name})
     for query, count in (("100%", 1), ('"hi"', 1), ("ÜNÏ", 1), ("_", 0)):
-        page = httpx.get(f"{mocks.root}/records/salesforce/Account", params={"q": query})
+        page = mocks.get("/records/salesforce/Account", params={"q": query})
         assert f"· {count} record" in text_of(page), query
 
 

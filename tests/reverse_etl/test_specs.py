@@ -60,7 +60,7 @@ def test_a_column_name_is_short_for_a_mapping(tmp_path: Path) -> None:
         ({"external_id": None}, ["external_id is required"]),
         ({"mode": "insert"}, ["duplicates after a crash", "upsert"]),
         ({"mode": "replace"}, ["mode", "'replace'", "'mirror'"]),
-        ({"fields": {"Email": {"colunm": "email"}}}, ["fields.Email.colunm", "column"]),
+        ({"fields": {"Email": {"colum": "email"}}}, ["fields.Email.colum", "column"]),
         ({"fields": {"Email": {"column": "email", "constant": "x"}}}, ["exactly one of"]),
         ({"fields": {"Email": {"column": 'a"; drop'}}}, ["fields.Email", "form"]),
         ({"fields": {"Email": {"column": "a", "type": "money"}}}, ["type", "'money'", "'number'"]),
