@@ -31,9 +31,9 @@ def _slack(settings: Settings) -> Iterator[str | None]:
 
 
 def alert_gate(settings: Settings, report, run_id: str) -> None:
-    """Tell of a gate that failed; close the incident once it passes again."""
+    """Tell of a gate that failed or warns; close the incident once all is well again."""
     with _slack(settings) as slack_url:
-        if report.passed:
+        if report.passed and not report.warnings:
             resolve_alert(settings, f"gate:{report.gate}", slack_url)
         else:
             send_alert(settings, gate_alert(report, _run_url(settings, run_id)), slack_url)

@@ -310,8 +310,7 @@ def mocks(
     """Serve the CRM mocks (Salesforce, HubSpot, Slack) until Ctrl-C."""
     from reverse_etl.mocks.process import serve
 
-    settings = Settings()
-    serve(settings, port or settings.mocks_port)
+    serve(Settings(), port)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from warehouse.settings import Settings
 
 _INSTANCE_CONFIG = {
     "telemetry": {"enabled": False},
+    "nux": {"enabled": False},  # no newsletter before the graph
     # DuckDB has one writing process: everything that writes it is in one pool of one
     "concurrency": {
         "runs": {"max_concurrent_runs": 4},

@@ -52,7 +52,8 @@ _SECTIONS = {
     "Activation, last five mature weeks": """
         select
             cohort_week, signups, activated_7d,
-            round(100 * activation_rate, 1) as activation_pct, median_minutes_to_value
+            round(100 * activation_rate, 1) as activation_pct,
+            round(median_minutes_to_value, 1) as median_minutes_to_value
         from activation.rpt_activation_cohorts
         where segment = 'all' and is_mature
         order by cohort_week desc
@@ -112,9 +113,9 @@ def print_report(settings: Settings, console: Console) -> None:
             table.add_row(*("" if value is None else str(value) for value in row))
         console.print(table)
     with mocks_running(settings) as urls:
-        counts = httpx.get(f"{urls.page}/counts.json", timeout=10).json()
+        counts = httpx.get(f"{urls.root}/counts.json", timeout=10).json()
     table = Table("CRM", "object", "records", title="Records in the CRMs", title_justify="left")
-    for row in counts:
+    for row in (row for row in counts if row["records"]):
         table.add_row(row["crm"], row["object"], str(row["records"]))
     console.print(table)
     _where_to_look(settings, console)

@@ -192,6 +192,7 @@ def run_sync(
                 rejected=sending.rejected,
                 api_calls=sending.calls.all,
                 write_calls=sending.calls.writes,
+                answers=sending.unwritten,
             )
             remove_scratch(scratch)
         return replace(
@@ -246,7 +247,12 @@ class Sending:
         self, spec: SyncSpec, log: RunLog, sleep: Callable[[float], None], chance: random.Random
     ):
         self.spec, self.log = spec, log
-        self.retrying = retrying(sleep, chance)
+
+        def pause(seconds: float) -> None:
+            self._write()  # what is known shall not wait with us
+            sleep(seconds)
+
+        self.retrying = retrying(pause, chance)
         self.calls = CallCount()
         self.accepted = 0
         self.rejected = 0
@@ -254,7 +260,7 @@ class Sending:
         self._classes: dict[str, int] = {}
         self._same_refusals: tuple[str, int] = ("", 0)
         self._again: deque[Outgoing] = deque()
-        self._unwritten: list[Sent] = []
+        self.unwritten: list[Sent] = []
         self._written_at = time.monotonic()
 
     def run(self, destination: Destination, plan: Plan, progress: Progress | None) -> None:
@@ -275,7 +281,6 @@ class Sending:
                 if progress is not None:
                     progress(self.accepted + self.rejected, total)
         finally:
-            self._write()
             destination.close()
 
     def summary(self) -> str:
@@ -357,15 +362,22 @@ class Sending:
     def _settle(self, batch: Sequence[Outgoing], answers: Sequence[Answer]) -> None:
         """Put second tries aside, write the rest to the store, count."""
         final: list[Sent] = []
+        sent_at = self.log.now()
         for outgoing, answer in zip(batch, answers, strict=True):
             again = _second_try(outgoing, answer.rejection)
             if again is not None:
                 self._again.append(again)
                 continue
             final.append(
-                Sent(outgoing.record, outgoing.fields, answer.destination_id, answer.rejection)
+                Sent(
+                    outgoing.record,
+                    outgoing.fields,
+                    sent_at,
+                    answer.destination_id,
+                    answer.rejection,
+                )
             )
-        self._unwritten += final
+        self.unwritten += final
         waited = time.monotonic() - self._written_at
         if not self.destination.is_idempotent or waited >= WRITE_EVERY_SECONDS:
             self._write()
@@ -388,9 +400,9 @@ class Sending:
                 )
 
     def _write(self) -> None:
-        if self._unwritten:
-            self.log.acknowledge(self._unwritten)
-        self._unwritten = []
+        if self.unwritten:
+            self.log.acknowledge(self.unwritten)
+        self.unwritten = []
         self._written_at = time.monotonic()
 
 

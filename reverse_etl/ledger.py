@@ -31,6 +31,7 @@ class Sent:
 
     record: PlannedRecord
     fields: Mapping[str, Any]
+    sent_at: datetime
     destination_id: str | None = None
     rejection: Rejection | None = None
 
@@ -105,11 +106,13 @@ class RunLog:
         rejected: int,
         api_calls: int,
         write_calls: int,
+        answers: Sequence[Sent] = (),
     ) -> None:
-        """Note how the run ended."""
-        with self.ops.connection() as connection:
+        """Note how the run ended, and its last ``answers``."""
+        with self.ops.transaction() as connection:
             if not self.is_started:
                 self.start(connection)
+            self._acknowledge(connection, answers)
             connection.execute(
                 "update sync_runs set status = ?, message = ?, finished_at = ?, accepted = ?, "
                 "rejected = ?, api_calls = ?, write_calls = ? where run_id = ? and sync_name = ?",
@@ -127,69 +130,74 @@ class RunLog:
             )
 
     def acknowledge(self, answers: Sequence[Sent]) -> None:
-        """Write the answers of a batch: ledger, log and dead letters in one transaction."""
+        """Write answers: ledger, log and dead letters in one transaction."""
+        with self.ops.transaction() as connection:
+            self._acknowledge(connection, answers)
+
+    def _acknowledge(self, connection: duckdb.DuckDBPyConnection, answers: Sequence[Sent]) -> None:
+        if not answers:
+            return
         at = self.now()
         kept = [a for a in answers if a.rejection is None and a.record.operation != "delete"]
         deleted = [a for a in answers if a.rejection is None and a.record.operation == "delete"]
         refused = [a for a in answers if a.rejection is not None]
-        with self.ops.transaction() as connection:
-            connection.register("log", _log_table(answers))
+        connection.register("log", _log_table(answers))
+        connection.execute(
+            "insert into sync_records (run_id, sync_name, record_key, operation, status, "
+            "message, destination_id, sent_at, error_class, payload) "
+            "select ?, ?, record_key, operation, status, message, destination_id, "
+            "cast(sent_at as timestamp), error_class, payload from log",
+            [self.run_id, self.spec.name],
+        )
+        if kept:
+            connection.register("kept", _ledger_table(kept))
             connection.execute(
-                "insert into sync_records (run_id, sync_name, record_key, operation, status, "
-                "message, destination_id, sent_at, error_class, payload) "
-                "select ?, ?, record_key, operation, status, message, destination_id, ?, "
-                "error_class, payload from log",
-                [self.run_id, self.spec.name, at],
+                "insert into sync_ledger (sync_name, record_key, payload_hash, payload, "
+                "destination_id, run_id, acknowledged_at, state) "
+                "select ?, record_key, payload_hash, payload, destination_id, ?, ?, state "
+                "from kept "
+                "on conflict (sync_name, record_key) do update set "
+                "payload_hash = excluded.payload_hash, payload = excluded.payload, "
+                "destination_id = excluded.destination_id, run_id = excluded.run_id, "
+                "acknowledged_at = excluded.acknowledged_at, state = excluded.state",
+                [self.spec.name, self.run_id, at],
             )
-            if kept:
-                connection.register("kept", _ledger_table(kept))
-                connection.execute(
-                    "insert into sync_ledger (sync_name, record_key, payload_hash, payload, "
-                    "destination_id, run_id, acknowledged_at, state) "
-                    "select ?, record_key, payload_hash, payload, destination_id, ?, ?, state "
-                    "from kept "
-                    "on conflict (sync_name, record_key) do update set "
-                    "payload_hash = excluded.payload_hash, payload = excluded.payload, "
-                    "destination_id = excluded.destination_id, run_id = excluded.run_id, "
-                    "acknowledged_at = excluded.acknowledged_at, state = excluded.state",
-                    [self.spec.name, self.run_id, at],
-                )
-            if deleted:
-                connection.register("deleted", _keys(deleted))
-                connection.execute(
-                    "delete from sync_ledger where sync_name = ? "
-                    "and record_key in (select record_key from deleted)",
-                    [self.spec.name],
-                )
-            if kept or deleted:
-                connection.register("accepted", _keys([*kept, *deleted]))
-                connection.execute(
-                    "update dead_letters set state = 'resolved', last_seen_at = ? "
-                    "where sync_name = ? and state in ('open', 'dismissed') "
-                    "and record_key in (select record_key from accepted)",
-                    [at, self.spec.name],
-                )
-            if refused:
-                connection.register("refused", _letters_table(refused))
-                connection.execute(
-                    "insert into dead_letters (sync_name, record_key, run_id, operation, "
-                    "error_class, message, payload, payload_hash, attempts, first_seen_at, "
-                    "last_seen_at, state, next_action) "
-                    "select $sync, record_key, $run, operation, error_class, message, payload, "
-                    "payload_hash, 1, $at, $at, 'open', next_action from refused "
-                    "on conflict (sync_name, record_key) do update set "
-                    "run_id = excluded.run_id, operation = excluded.operation, "
-                    "error_class = excluded.error_class, message = excluded.message, "
-                    "payload = excluded.payload, payload_hash = excluded.payload_hash, "
-                    # a letter that was closed begins anew
-                    "attempts = case when dead_letters.state = 'open' "
-                    "then dead_letters.attempts + 1 else 1 end, "
-                    "first_seen_at = case when dead_letters.state = 'open' "
-                    "then dead_letters.first_seen_at else excluded.first_seen_at end, "
-                    "last_seen_at = excluded.last_seen_at, state = 'open', "
-                    "next_action = excluded.next_action",
-                    {"sync": self.spec.name, "run": self.run_id, "at": at},
-                )
+        if deleted:
+            connection.register("deleted", _keys(deleted))
+            connection.execute(
+                "delete from sync_ledger where sync_name = ? "
+                "and record_key in (select record_key from deleted)",
+                [self.spec.name],
+            )
+        if kept or deleted:
+            connection.register("accepted", _keys([*kept, *deleted]))
+            connection.execute(
+                "update dead_letters set state = 'resolved', last_seen_at = ? "
+                "where sync_name = ? and state in ('open', 'dismissed') "
+                "and record_key in (select record_key from accepted)",
+                [at, self.spec.name],
+            )
+        if refused:
+            connection.register("refused", _letters_table(refused))
+            connection.execute(
+                "insert into dead_letters (sync_name, record_key, run_id, operation, "
+                "error_class, message, payload, payload_hash, attempts, first_seen_at, "
+                "last_seen_at, state, next_action) "
+                "select $sync, record_key, $run, operation, error_class, message, payload, "
+                "payload_hash, 1, $at, $at, 'open', next_action from refused "
+                "on conflict (sync_name, record_key) do update set "
+                "run_id = excluded.run_id, operation = excluded.operation, "
+                "error_class = excluded.error_class, message = excluded.message, "
+                "payload = excluded.payload, payload_hash = excluded.payload_hash, "
+                # a letter that was closed begins anew
+                "attempts = case when dead_letters.state = 'open' "
+                "then dead_letters.attempts + 1 else 1 end, "
+                "first_seen_at = case when dead_letters.state = 'open' "
+                "then dead_letters.first_seen_at else excluded.first_seen_at end, "
+                "last_seen_at = excluded.last_seen_at, state = 'open', "
+                "next_action = excluded.next_action",
+                {"sync": self.spec.name, "run": self.run_id, "at": at},
+            )
 
 
 def _log_table(answers: Sequence[Sent]) -> pa.Table:
@@ -202,11 +210,12 @@ def _log_table(answers: Sequence[Sent]) -> pa.Table:
             "destination_id": a.destination_id,
             "error_class": a.rejection.error_class if a.rejection else None,
             "payload": json.dumps(dict(a.fields)),
+            "sent_at": a.sent_at.isoformat(),
         }
         for a in answers
     ]
     names = ["record_key", "operation", "status", "message", "destination_id", "error_class"]
-    return _table(rows, [*names, "payload"])
+    return _table(rows, [*names, "payload", "sent_at"])
 
 
 def _ledger_table(answers: Sequence[Sent]) -> pa.Table:

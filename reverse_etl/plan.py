@@ -125,18 +125,16 @@ def read_source(spec: SyncSpec, published: Path, scratch: Path) -> int:
             with attempt:
                 connection.execute(f"attach {_text(str(published))} as published (read_only)")
         schema, table = spec.source.split(".")
-        known = dict(
-            connection.execute(
-                "select column_name, data_type from duckdb_columns() "
-                "where database_name = 'published' and schema_name = ? and table_name = ?",
-                [schema, table],
-            ).fetchall()
-        )
-        if not known:
+        table_name = f"published.{_name(schema)}.{_name(table)}"
+        try:
+            # an empty select: the catalog's own views cost more than the whole comparison
+            relation = connection.sql(f"select * from {table_name} limit 0")
+        except duckdb.CatalogException:
             raise SourceInvalid(
                 f"sync {spec.name}: the published copy has no table {spec.source}; build and "
                 "publish it first (`plg run`)"
-            )
+            ) from None
+        known = dict(zip(relation.columns, map(str, relation.types), strict=True))
         missing = [name for name in spec.source_columns if name not in known]
         if missing:
             raise SourceInvalid(
@@ -152,7 +150,7 @@ def read_source(spec: SyncSpec, published: Path, scratch: Path) -> int:
                     cast({_name(spec.record_key)} as varchar) as record_key,
                     {match_id} as match_id,
                     cast({payload_sql(spec, known)} as varchar) as payload
-                from published.{_name(schema)}.{_name(table)}
+                from {table_name}
             )
             select record_key, match_id, payload, md5(payload) as payload_hash from payloads
             """

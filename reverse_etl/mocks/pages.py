@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, JSONResponse
 
 from reverse_etl.mocks import hubspot_portal, salesforce_org
 from reverse_etl.mocks.store import Record, Store
@@ -150,6 +150,17 @@ def build_router(systems: Mapping[str, _HasStore], home: Path) -> APIRouter:
                 for name, api in systems.items()
             ],
         )
+
+    @router.get("/counts.json", response_class=JSONResponse)
+    async def counts() -> list[dict[str, Any]]:
+        """Live records an object, and Slack messages: for reports."""
+        found = [
+            {"crm": system, "object": view.name, "records": view.store.count(view.name)}
+            for system, group in views.items()
+            for view in group.values()
+        ]
+        messages = systems["slack"].store.count_rows("messages")
+        return [*found, {"crm": "slack", "object": "messages", "records": messages}]
 
     @router.get("/records/{system}/{name}")
     async def records(
