@@ -7,6 +7,9 @@ from demo_company.clock import MS_DAY, stream
 from demo_company.parameters import Parameters
 from demo_company.world import WITHIN_7_DAYS, Account, Device, User, uuids
 
+# a device that is not handed on is still used on the last day
+NO_END = 2 * MS_DAY
+
 
 def build_devices(
     parameters: Parameters, accounts: list[Account], users: list[User]
@@ -37,7 +40,7 @@ def _devices(parameters: Parameters, users: list[User]) -> list[Device]:
                     anonymous_id=next(ids),
                     user=user.index,
                     usable_from=begin,
-                    usable_until=parameters.end_ms,
+                    usable_until=parameters.end_ms + NO_END,
                     agent=int(rng.integers(3) if k == 0 else rng.integers(len(names.USER_AGENTS))),
                     ip=_address(rng),
                     is_first=k == 0,
@@ -74,15 +77,14 @@ def _share_devices(
             if later.user == giver.index and not later.is_first:
                 later.usable_from = min(later.usable_from, switch - 2 * MS_DAY)
         shared.usable_until = switch - MS_DAY
+        without_end = parameters.end_ms + NO_END
         new = {"agent": shared.agent, "ip": shared.ip, "is_first": False}
         devices.append(
-            Device(
-                len(devices), next(ids), giver.index, switch - 2 * MS_DAY, parameters.end_ms, **new
-            )
+            Device(len(devices), next(ids), giver.index, switch - 2 * MS_DAY, without_end, **new)
         )
         devices.append(
             Device(
-                len(devices), shared.anonymous_id, taker.index, switch, parameters.end_ms,
+                len(devices), shared.anonymous_id, taker.index, switch, without_end,
                 shared_from=shared.index, **new,
             )
         )  # fmt: skip

@@ -88,7 +88,8 @@ def write_events(
     for nth, (begin, finish) in enumerate(spans):
         tell("events", nth, len(spans))
         happened = fixed.between(begin * MS_DAY, finish * MS_DAY)
-        rows = Rows.concat([happened, usage.days(begin, finish)]).sorted()
+        used = usage.days(begin, finish).between(0, parameters.end_ms - MS_MINUTE)
+        rows = Rows.concat([happened, used]).sorted()
         rng = stream(parameters.seed, "lines", begin)
         columns = _line_columns(rows, rng, next_seq)
         next_seq += len(rows)

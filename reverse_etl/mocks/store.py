@@ -8,11 +8,13 @@ of any vendor's rules.
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from warehouse.settings import Settings
 
 _TABLES = """
 create table if not exists records (
@@ -300,3 +302,34 @@ def _record(row: Sequence[Any]) -> Record:
     return Record(
         object_name, record_id, json.loads(fields), created_at, updated_at, bool(is_deleted)
     )
+
+
+def records(settings: Settings, system: str, object_name: str) -> list[dict[str, Any]]:
+    """All live records of an object as dicts, by id; for reports and tests, server or no server.
+
+    ``system`` is ``salesforce`` or ``hubspot``. Each dict holds the fields and ``Id``. Empty where
+    the mocks have never run.
+    """
+    path = settings.mocks_dir / f"{system}.sqlite"
+    if not path.is_file():
+        return []
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(
+            "select id, fields from records where object = ? and not is_deleted order by id",
+            (object_name,),
+        ).fetchall()
+    return [{"Id": record_id, **json.loads(fields)} for record_id, fields in rows]
+
+
+def messages(settings: Settings) -> list[dict[str, Any]]:
+    """All messages Slack has received, oldest first: received_at, channel, text, payload."""
+    path = settings.mocks_dir / "slack.sqlite"
+    if not path.is_file():
+        return []
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(
+            "select received_at, channel, text, payload from messages order by message_id"
+        ).fetchall()
+    names = ("received_at", "channel", "text", "payload")
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    return [{**message, "payload": json.loads(message["payload"])} for message in found]

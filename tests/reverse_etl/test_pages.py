@@ -10,6 +10,7 @@ import httpx
 
 from reverse_etl.engine import run_sync
 from reverse_etl.mocks.pages import mrkdwn, shown
+from reverse_etl.mocks.store import messages, records
 
 if TYPE_CHECKING:
     from tests.reverse_etl.conftest import Home, Mocks
@@ -107,3 +108,12 @@ def test_values_are_written_for_people() -> None:
     assert str(mrkdwn("*a &lt;b&gt;* <https://x.example|y>")) == (
         '<strong>a &lt;b&gt;</strong> <a href="https://x.example">y</a>'
     )
+
+
+def test_what_arrived_can_be_listed_from_python(mocks: Mocks) -> None:
+    mocks.salesforce("POST", "sobjects/Account", json={"Name": "A", "PLG_Account_Id__c": "a"})
+    mocks.post(mocks.urls["slack"].removeprefix(mocks.root), json={"text": "hello"})
+    listed = records(mocks.settings, "salesforce", "Account")
+    assert [(r["Name"], r["PLG_Account_Id__c"], r["Id"][:3]) for r in listed] == [("A", "a", "001")]
+    assert records(mocks.settings, "hubspot", "contacts") == []
+    assert [m["text"] for m in messages(mocks.settings)] == ["hello"]
