@@ -13,24 +13,24 @@ from typing import Any
 
 import duckdb
 from dagster import (
+    AssetCheckKey,
     AssetCheckResult,
     AssetCheckSeverity,
-    AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
-    AssetSpec,
     Failure,
     MaterializeResult,
     MetadataValue,
     TableColumn,
     TableSchema,
 )
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
 from warehouse.dbt import DBT_PROJECT_DIR, run_dbt
 from warehouse.settings import Settings
 
-_TEST_STATUSES_THAT_PASS = {"pass"}
+_FAILED = {"error", "fail", "runtime error"}
+TESTS_CHECK = "dbt_tests"
 LAYER_ORDER = ("staging", "identity", "core", "marts", "syncs")
 
 
@@ -67,30 +67,10 @@ class PlgTranslator(DagsterDbtTranslator):
             metadata["grain"] = grain if isinstance(grain, str) else ", ".join(grain)
         return metadata
 
-    def get_asset_check_spec(
-        self,
-        asset_spec: AssetSpec,
-        manifest: Mapping[str, Any],
-        unique_id: str,
-        project: DbtProject | None,
-    ) -> AssetCheckSpec | None:
-        # a test that also needs a later layer runs (and fails) there, not as a check here
-        if _layer_of_test(manifest, unique_id) != _layer_of_node(manifest["nodes"], asset_spec):
-            return None
-        return super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
 
-
-def _layer_of_test(manifest: Mapping[str, Any], unique_id: str) -> str:
-    nodes = manifest["nodes"]
-    parents = [nodes[p] for p in nodes[unique_id]["depends_on"]["nodes"] if p in nodes]
+def _layer_of_test(nodes: Mapping[str, Any], test: Mapping[str, Any]) -> str:
+    parents = [nodes[parent] for parent in test["depends_on"]["nodes"] if parent in nodes]
     return max((_layer(parent) for parent in parents), key=LAYER_ORDER.index)
-
-
-def _layer_of_node(nodes: Mapping[str, Any], asset_spec: AssetSpec) -> str:
-    schema, name = asset_spec.key.path
-    return next(
-        _layer(node) for node in nodes.values() if node["name"] == name and node["schema"] == schema
-    )
 
 
 def _layer(node: Mapping[str, Any]) -> str:
@@ -178,64 +158,103 @@ def _table_metadata(
     return metadata
 
 
+def tests_by_asset(layer: str) -> dict[AssetKey, list[str]]:
+    """The data tests a layer runs, by the asset they are shown at.
+
+    A test runs in the layer that completes its parents. It is shown at the model it is
+    declared on, or, where that is in an earlier layer, at its first parent of this one.
+    """
+    nodes = parsed_project().manifest_json["nodes"]
+    translator = PlgTranslator()
+    found: dict[AssetKey, list[str]] = {}
+    for unique_id, test in nodes.items():
+        if test["resource_type"] != "test" or _layer_of_test(nodes, test) != layer:
+            continue
+        candidates = [test.get("attached_node"), *test["depends_on"]["nodes"]]
+        home = next(
+            nodes[parent]
+            for parent in candidates
+            if parent in nodes and _layer(nodes[parent]) == layer
+        )
+        found.setdefault(translator.get_asset_key(home), []).append(unique_id)
+    return found
+
+
 def run_dbt_layer(
     context: AssetExecutionContext, settings: Settings, layer: str, select: str
 ) -> Iterator[MaterializeResult | AssetCheckResult]:
-    """``dbt build`` one layer; yield what was built and tested; fail when dbt failed.
+    """``dbt build`` a layer, or the assets of it that were asked for; yield what was built
+    and, for each asset, one check over all its tests; fail when dbt failed.
 
     Tests that need another layer too run with the layer that completes their parents
     (``buildable``). What was built before an error is reported before failing.
     """
     state = parsed_project()
-    arguments = ["--quiet", "build", "--select", *select.split(), "--indirect-selection",
-                 "buildable", "--exclude-resource-type", "unit_test"]  # fmt: skip
+    nodes = state.manifest_json["nodes"]
+    if context.is_subset:
+        select = " ".join(sorted(key.path[-1] for key in context.selected_asset_keys))
+    arguments = [
+        "--quiet", "--log-level-file", "none", "build", "--select", *select.split(),
+        "--indirect-selection", "buildable", "--exclude-resource-type", "unit_test",
+    ]  # fmt: skip
     outcome = run_dbt(settings, arguments, manifest=state.manifest)
     if outcome.exception is not None:
         raise Failure(f"dbt stopped: {outcome.exception}")
 
-    nodes = state.manifest_json["nodes"]
-    results = [r for r in outcome.result.results if r.node.unique_id in nodes]
-    selected = context.selected_asset_keys
-    checks_by_name = {(key.asset_key, key.name): key for key in context.selected_asset_check_keys}
-    built = [r for r in results if r.node.resource_type in ("model", "seed", "snapshot")
-             and str(r.status) == "success"]  # fmt: skip
-    relations = [(r.node.schema, r.node.name) for r in built]
-    tables = _columns_and_rows(settings, relations)
+    results = {r.node.unique_id: r for r in outcome.result.results if r.node.unique_id in nodes}
+    built = [
+        (nodes[unique_id], result)
+        for unique_id, result in results.items()
+        if nodes[unique_id]["resource_type"] != "test" and str(result.status) == "success"
+    ]
+    tables = _columns_and_rows(settings, [(node["schema"], node["name"]) for node, _ in built])
     translator = PlgTranslator()
-    for result in built:
-        node = nodes[result.node.unique_id]
-        key = translator.get_asset_key(node)
-        if key not in selected:
-            continue
+    for node, result in built:
         columns, count = tables[(node["schema"], node["name"])]
         yield MaterializeResult(
-            asset_key=key, metadata=_table_metadata(node, columns, count, result.execution_time)
+            asset_key=translator.get_asset_key(node),
+            metadata=_table_metadata(node, columns, count, result.execution_time),
         )
+    for asset_key, tests in tests_by_asset(layer).items():
+        ran = [results[test] for test in tests if test in results]
+        if ran and AssetCheckKey(asset_key, TESTS_CHECK) in context.selected_asset_check_keys:
+            yield _check_of_tests(asset_key, ran)
 
-    failures = []
-    for result in results:
-        status = str(result.status)
-        if result.node.resource_type == "test":
-            for (asset_key, name), _ in checks_by_name.items():
-                if name == result.node.name and status != "skipped":
-                    yield AssetCheckResult(
-                        asset_key=asset_key,
-                        check_name=name,
-                        passed=status in _TEST_STATUSES_THAT_PASS,
-                        severity=AssetCheckSeverity.WARN
-                        if status == "warn"
-                        else AssetCheckSeverity.ERROR,
-                        metadata={"failing_rows": result.failures or 0, "status": status},
-                    )
-        if status in ("error", "fail", "runtime error"):
-            failures.append(f"{result.node.name}: {result.message}")
-    tested = sum(1 for r in results if r.node.resource_type == "test")
+    failures = [
+        f"{result.node.name}: {result.message}"
+        for result in results.values()
+        if str(result.status) in _FAILED
+    ]
     context.log.info(
         "dbt %s: %d models built, %d tests run, %d failed",
-        layer,
-        len(built),
-        tested,
-        len(failures),
-    )
+        layer, len(built), len(results) - len(built), len(failures),
+    )  # fmt: skip
     if failures:
         raise Failure("dbt failed:\n" + "\n".join(failures))
+
+
+def _check_of_tests(asset_key: AssetKey, results: list[Any]) -> AssetCheckResult:
+    """One check for all dbt tests of an asset: an event a test would cost a run its minute."""
+    wrong = [result for result in results if str(result.status) != "pass"]
+    return AssetCheckResult(
+        asset_key=asset_key,
+        check_name=TESTS_CHECK,
+        passed=not wrong,
+        severity=AssetCheckSeverity.ERROR
+        if any(str(result.status) in _FAILED for result in wrong)
+        else AssetCheckSeverity.WARN,
+        metadata={
+            "tests": len(results),
+            "not_passed": MetadataValue.json(
+                [
+                    {
+                        "test": result.node.name,
+                        "status": str(result.status),
+                        "failing_rows": result.failures,
+                        "message": result.message,
+                    }
+                    for result in wrong
+                ]
+            ),
+        },
+    )

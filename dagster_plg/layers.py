@@ -1,11 +1,15 @@
 """One dbt op a layer, each behind the gate before it."""
 
-from collections.abc import Callable
+from dagster import AssetCheckSpec, AssetExecutionContext, AssetsDefinition, multi_asset
+from dagster_dbt import build_dbt_asset_specs
 
-from dagster import AssetExecutionContext, AssetsDefinition
-from dagster_dbt import dbt_assets
-
-from dagster_plg.dbt_project import PlgTranslator, parsed_project, run_dbt_layer
+from dagster_plg.dbt_project import (
+    TESTS_CHECK,
+    PlgTranslator,
+    parsed_project,
+    run_dbt_layer,
+    tests_by_asset,
+)
 from dagster_plg.resources import Installation
 from quality.gates import require_gate
 from warehouse.lock import sole_writer
@@ -21,15 +25,30 @@ LAYERS: dict[str, tuple[str, str]] = {
 
 
 def _layer(name: str, select: str, gate: str) -> AssetsDefinition:
-    @dbt_assets(
-        manifest=parsed_project().manifest_json,
+    @multi_asset(
         name=f"dbt_{name}",
-        select=select,
-        dagster_dbt_translator=PlgTranslator(),
+        specs=[
+            spec.replace_attributes(skippable=True)
+            for spec in build_dbt_asset_specs(
+                manifest=parsed_project().manifest_json,
+                dagster_dbt_translator=PlgTranslator(),
+                select=select,
+            )
+        ],
+        check_specs=[
+            AssetCheckSpec(
+                TESTS_CHECK,
+                asset=key,
+                description=f"{len(tests)} dbt tests: keys, relations, accounting identities.",
+            )
+            for key, tests in tests_by_asset(name).items()
+        ],
+        can_subset=True,
         pool="warehouse",
+        description=f"dbt builds and tests the {name} layer.",
     )
     def layer(context: AssetExecutionContext, installation: Installation):
-        # the verdict outlives the run: a click on one layer asks for it too
+        # the verdict outlives the run: a click on one model asks for it too
         require_gate(installation.settings, gate)
         with sole_writer(installation.settings):
             yield from run_dbt_layer(context, installation.settings, name, select)
@@ -37,5 +56,5 @@ def _layer(name: str, select: str, gate: str) -> AssetsDefinition:
     return layer
 
 
-def build_layers(factory: Callable[[str, str, str], AssetsDefinition] = _layer):
-    return [factory(name, select, gate) for name, (select, gate) in LAYERS.items()]
+def build_layers() -> list[AssetsDefinition]:
+    return [_layer(name, select, gate) for name, (select, gate) in LAYERS.items()]
