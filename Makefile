@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 ENV := $(VENV)/.installed
 UV_VERSION := 0.13.9
 export PYTHONWARNINGS ?= ignore
+# compiled once, imports take a second and not ten
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test lint pytest ui bench format lock clean
@@ -18,7 +20,7 @@ $(ENV): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 is needed, this is " + sys.version.split()[0] + ": set PYTHON=/path/to/python3.11") if sys.version_info[:2] != (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet uv==$(UV_VERSION) 2>/dev/null || echo "uv is not to be had: installing with pip, which takes longer"
-	@($(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock 2>/dev/null) || $(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	@($(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock 2>/dev/null) || $(BIN)/pip install --quiet --require-hashes -r requirements.lock
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $(ENV)
 

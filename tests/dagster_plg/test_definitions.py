@@ -4,7 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, DagsterInstance, build_schedule_context, build_sensor_context
+from dagster import (
+    AssetKey,
+    DagsterInstance,
+    build_schedule_context,
+    build_sensor_context,
+    instance_for_test,
+)
 
 from dagster_plg.resources import Installation
 from warehouse.settings import PROJECT_ROOT
@@ -101,7 +107,7 @@ def test_the_nightly_run_is_skipped_while_one_is_on(definitions):
 
     from dagster_plg.automation import every_night
 
-    with DagsterInstance.ephemeral() as instance:
+    with instance_for_test() as instance:
         context = build_schedule_context(instance=instance)
         assert every_night(context).run_config == {}
         job = definitions.defs.resolve_job_def("nightly")

@@ -1,7 +1,6 @@
 """Whole runs of the main job, through the `plg` command as a user types it."""
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -11,6 +10,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+
+from warehouse.query import run_query, to_json_rows
+from warehouse.settings import Settings
 
 PLG = Path(sys.executable).with_name("plg")
 
@@ -32,7 +34,7 @@ class Installation:
 
     def query(self, sql: str) -> list[dict]:
         """What `plg query` answers, as a list of dictionaries."""
-        return json.loads(self.plg("query", sql, "--format", "json").stdout)
+        return to_json_rows(run_query(Settings(home=self.home), sql))
 
     @property
     def landing(self) -> Path:

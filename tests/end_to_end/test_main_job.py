@@ -24,6 +24,11 @@ def both(demo_run):
         yield connection
 
 
+def test_the_query_command_answers(demo_run):
+    answer = demo_run.plg("query", "select count(*) as n from core.dim_people", "-f", "json")
+    assert json.loads(answer.stdout)[0]["n"] > 1000
+
+
 def test_every_gate_passed_and_every_table_is_published(demo_run):
     verdicts = demo_run.query("select gate, passed from ops.gate_verdicts order by gate")
     assert verdicts == [
@@ -59,7 +64,7 @@ def test_people_are_stitched_exactly_as_they_are(both):
         """
         with joined as (
             select t.id_type, t.id_value, t.true_person_id, b.person_id
-            from truth_person_ids as t
+            from (select * from truth_person_ids where not is_bot) as t
             left join identity.bridge_person_ids as b using (id_type, id_value)
         ),
         people as (
@@ -79,6 +84,19 @@ def test_people_are_stitched_exactly_as_they_are(both):
     ).fetchone()
     assert ids > 1000
     assert (missing, split, merged) == (0, 0, 0)
+
+
+def test_a_crawler_is_nobody(both):
+    bots, found = both.execute(
+        """
+        select count(*), count(b.person_id)
+        from truth_person_ids as t
+        left join identity.bridge_person_ids as b using (id_type, id_value)
+        where t.is_bot
+        """
+    ).fetchone()
+    assert bots > 0
+    assert found == 0
 
 
 def test_milestones_are_reached_at_the_true_second(both):
