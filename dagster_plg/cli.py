@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import asdict
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -240,25 +241,31 @@ def publish() -> None:
 def sync(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Syncs to run (default: all), or: status | retry NAME…"),
+        typer.Argument(
+            help="Syncs to run (default: all), or: status | retry NAME… | release NAME…"
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the plan, send nothing.")
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Send what changed to the destinations. `plg sync status` shows; `plg sync retry` resends."""
-    from dagster_plg.sync_commands import print_sync, retry_syncs, run_syncs, show_status
+    """Send what changed to the destinations. `plg sync status` shows; `plg sync retry` resends
+    refused records; `plg sync release` sends a plan the circuit breaker stopped."""
+    from dagster_plg.sync_commands import print_sync, run_syncs, show_status
+    from reverse_etl.engine import run_sync
+    from reverse_etl.status import release_sync, retry_dead_letters
 
     settings = Settings()
     action, rest = (names[0], names[1:]) if names else ("", [])
     if action == "status":
         show_status(settings, out, as_json)
         return
-    reports = (
-        retry_syncs(settings, rest)
-        if action == "retry"
-        else run_syncs(settings, names or [], dry_run)
+    if action == "release" and not rest:
+        raise _fail("name the sync to release: plg sync release NAME", code=2)
+    again = {"retry": retry_dead_letters, "release": release_sync}.get(action)
+    reports = run_syncs(
+        settings, rest if again else names or [], again or partial(run_sync, dry_run=dry_run)
     )
     if as_json:
         _print_json([r.as_dict() for r in reports])

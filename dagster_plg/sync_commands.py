@@ -1,6 +1,7 @@
 """`plg sync`: run, retry and show syncs outside a Dagster run."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 
 from rich.console import Console
@@ -8,9 +9,9 @@ from rich.table import Table
 
 from dagster_plg.mocks import mocks_when_used
 from quality.gates import require_gate
-from reverse_etl.engine import SyncReport, run_sync
+from reverse_etl.engine import SyncReport
 from reverse_etl.specs import load_specs
-from reverse_etl.status import list_dead_letters, retry_dead_letters, sync_status
+from reverse_etl.status import list_dead_letters, sync_status
 from warehouse.settings import Settings
 
 
@@ -27,22 +28,15 @@ def _checked(names: list[str]) -> list[str]:
     return [name for name in specs if not names or name in names]
 
 
-def run_syncs(settings: Settings, names: list[str], dry_run: bool) -> list[SyncReport]:
-    """Run the named syncs; a gate's verdict of an earlier run stops a sync of today."""
+def run_syncs(
+    settings: Settings, names: list[str], run: Callable[[Settings, str], SyncReport]
+) -> list[SyncReport]:
+    """``run`` each named sync; a gate's verdict of an earlier run stops a sync of today."""
     chosen = _checked(names)
     for gate in ("marts", "syncs"):
         require_gate(settings, gate)
     with mocks_when_used(settings):
-        return [run_sync(settings, name, dry_run=dry_run) for name in chosen]
-
-
-def retry_syncs(settings: Settings, names: list[str]) -> list[SyncReport]:
-    """Send the refused records of the named syncs again."""
-    chosen = _checked(names)
-    for gate in ("marts", "syncs"):
-        require_gate(settings, gate)
-    with mocks_when_used(settings):
-        return [retry_dead_letters(settings, name) for name in chosen]
+        return [run(settings, name) for name in chosen]
 
 
 def one_line(report: SyncReport) -> str:

@@ -10,11 +10,21 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from typer.testing import CliRunner
 
+from dagster_plg.cli import app
 from warehouse.query import run_query, to_json_rows
 from warehouse.settings import Settings
 
 PLG = Path(sys.executable).with_name("plg")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended and what it printed."""
+
+    returncode: int
+    output: str
 
 
 @dataclass(frozen=True)
@@ -23,14 +33,28 @@ class Installation:
 
     home: Path
 
-    def plg(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"PLG_HOME": str(self.home)}
-        done = subprocess.run(
-            [str(PLG), *arguments], env=environment, capture_output=True, text=True, timeout=540
-        )
+    def plg(self, *arguments: str, check: bool = True, new_process: bool = False) -> Done:
+        """Run `plg`: in this process, which has imported everything, or as a user does."""
+        done = self._as_a_user(arguments) if new_process else self._in_this_process(arguments)
         if check and done.returncode:
-            raise AssertionError(f"plg {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}")
+            raise AssertionError(f"plg {' '.join(arguments)}:\n{done.output}")
         return done
+
+    def _as_a_user(self, arguments: tuple[str, ...]) -> Done:
+        done = subprocess.run(
+            [str(PLG), *arguments],
+            env=os.environ | {"PLG_HOME": str(self.home)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=540,
+        )
+        return Done(done.returncode, done.stdout)
+
+    def _in_this_process(self, arguments: tuple[str, ...]) -> Done:
+        result = CliRunner().invoke(app, list(arguments), env={"PLG_HOME": str(self.home)})
+        said = f"\n{result.exception!r}" if result.exception else ""
+        return Done(result.exit_code, result.output + said)
 
     def query(self, sql: str) -> list[dict]:
         """What `plg query` answers, as a list of dictionaries."""
@@ -85,5 +109,5 @@ def demo_run(new_installation) -> Installation:
         "demo", "generate", "--accounts", "120", "--months", "14", "--seed", "11",
         "--out", str(installation.landing),
     )  # fmt: skip
-    installation.plg("run")
+    installation.plg("run", new_process=True)
     return installation

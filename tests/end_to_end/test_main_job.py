@@ -26,7 +26,7 @@ def both(demo_run):
 
 def test_the_query_command_answers(demo_run):
     answer = demo_run.plg("query", "select count(*) as n from core.dim_people", "-f", "json")
-    assert json.loads(answer.stdout)[0]["n"] > 1000
+    assert json.loads(answer.output)[0]["n"] > 1000
 
 
 def test_every_gate_passed_and_every_table_is_published(demo_run):

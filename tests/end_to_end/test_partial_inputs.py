@@ -11,7 +11,7 @@ def test_an_empty_landing_folder_gives_empty_tables(new_installation):
     installation = new_installation("empty")
     installation.landing.mkdir()
     done = installation.plg("run")
-    assert "note" in done.stderr
+    assert "note" in done.output
     for table in (
         "core.dim_people", "core.dim_accounts", "core.fct_person_days",
         "identity.bridge_person_ids", "activation.fct_person_milestones",
@@ -47,7 +47,7 @@ def test_events_alone_are_enough(new_installation):
         ]
     (folder / "day.jsonl").write_text("\n".join(lines) + "\n")
     done = installation.plg("run")
-    assert "billing" in done.stderr
+    assert "billing" in done.output
     assert installation.query("select count(*) as n from core.dim_people") == [{"n": 12}]
     assert installation.query("select count(*) as n from core.dim_accounts") == [{"n": 3}]
     assert installation.query(

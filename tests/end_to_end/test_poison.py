@@ -95,7 +95,7 @@ def test_poison_stops_this_run_and_the_next_and_its_withdrawal_heals(healthy):
 
     poisoned = healthy.plg("run", check=False)
     assert poisoned.returncode != 0
-    assert "gate raw" in poisoned.stderr
+    assert "gate raw" in poisoned.output
     assert _state(healthy) == before
 
     # each poison is named by an expectation of its own
