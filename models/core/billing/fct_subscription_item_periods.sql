@@ -88,14 +88,14 @@ changes_marked as (
         *,
         case
             when
-                lag(valid_to) over item_history = valid_from
-                and lag(price_id) over item_history is not distinct from price_id
-                and lag(quantity) over item_history = quantity
-                and lag(list_mrr_cents) over item_history is not distinct from list_mrr_cents
-                and lag(mrr_cents) over item_history is not distinct from mrr_cents
-                and lag(status) over item_history is not distinct from status
-                and lag(counts_as_mrr) over item_history = counts_as_mrr
-                and lag(is_churn_scheduled) over item_history = is_churn_scheduled
+                valid_from = lag(valid_to) over item_history
+                and price_id is not distinct from lag(price_id) over item_history
+                and quantity = lag(quantity) over item_history
+                and list_mrr_cents is not distinct from lag(list_mrr_cents) over item_history
+                and mrr_cents is not distinct from lag(mrr_cents) over item_history
+                and status is not distinct from lag(status) over item_history
+                and counts_as_mrr = lag(counts_as_mrr) over item_history
+                and is_churn_scheduled = lag(is_churn_scheduled) over item_history
                 then 0
             else 1
         end as is_change

@@ -30,8 +30,9 @@ percentages_taken as (
         subscription_periods.valid_from,
         item_amounts.interval_amount_cents,
         case
-            when item_amounts.interval_amount_cents * coalesce(item_discounts.kept_share, 1)
-            > coalesce(item_discounts.amount_off_cents, 0)
+            when
+                item_amounts.interval_amount_cents * coalesce(item_discounts.kept_share, 1)
+                > coalesce(item_discounts.amount_off_cents, 0)
                 then
                     cast(item_amounts.interval_amount_cents * coalesce(item_discounts.kept_share, 1) as decimal(24, 6))
                     - coalesce(item_discounts.amount_off_cents, 0)
