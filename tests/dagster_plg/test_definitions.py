@@ -15,7 +15,7 @@ from dagster import (
 from dagster_plg.resources import Installation
 from warehouse.settings import PROJECT_ROOT
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("dagster")]
+pytestmark = pytest.mark.pipeline
 
 
 @pytest.fixture(scope="module")

@@ -2,21 +2,12 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from ingestion.raw_views import create_raw_views
 from warehouse.dbt import run_dbt
 from warehouse.settings import Settings
-
-
-def pytest_collection_modifyitems(items):
-    # one worker builds the project once; the others do something else
-    here = Path(__file__).parent
-    for item in items:
-        if here in Path(item.fspath).parents and item.path.name != "test_incremental.py":
-            item.add_marker(pytest.mark.xdist_group("dbt_project"))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ingestion.withdraw import withdraw_file
 from warehouse.dbt import run_dbt
 from warehouse.settings import Settings
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("dbt_incremental")]
+pytestmark = pytest.mark.pipeline
 
 MODELS = [
     "stg_events__event_days",

@@ -8,7 +8,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("main_job")]
+pytestmark = pytest.mark.pipeline
 
 
 @pytest.fixture

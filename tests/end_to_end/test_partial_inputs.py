@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("poison")]
+pytestmark = pytest.mark.pipeline
 
 
 def test_an_empty_landing_folder_gives_empty_tables(new_installation):

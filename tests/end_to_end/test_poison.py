@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("poison")]
+pytestmark = pytest.mark.pipeline
 
 
 def _event(number: int, **overrides) -> str:

@@ -11,7 +11,7 @@ from tests.models import lifecycle_naive as naive
 from warehouse import dbt
 from warehouse.settings import PROJECT_ROOT, Settings
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("lifecycle")]  # one build for all
+pytestmark = pytest.mark.pipeline  # one build for all
 MARTS = ["marts.activation", "marts.funnel", "marts.retention"]
 MODELS_ONLY = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
 
