@@ -39,7 +39,7 @@ lint: $(ENV)
 	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar --nocolor models dbt_project/data_tests
 
 pytest: $(ENV)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 ui: $(ENV) ## Dagster and the CRM mocks together; one Ctrl-C stops all
 	@$(BIN)/plg ui
