@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from dagster_plg.memory import collect_rarely, keep_what_is_loaded
 from warehouse.settings import Settings
 
 app = typer.Typer(
@@ -359,6 +360,7 @@ def dbt_command(context: typer.Context) -> None:
 
 def main() -> None:
     """Entry point: an expected error is one clear line and exit code 1."""
+    collect_rarely()
     try:
         app()
     except (KeyboardInterrupt, BrokenPipeError):
@@ -369,3 +371,5 @@ def main() -> None:
         message = str(error).strip() or type(error).__name__
         err.print(f"error: {message}", highlight=False, markup=False)
         sys.exit(1)
+    finally:
+        keep_what_is_loaded()

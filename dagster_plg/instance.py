@@ -23,7 +23,12 @@ def prepare_instance(settings: Settings) -> DagsterInstance:
     """Write ``HOME/dagster/dagster.yaml`` and open the instance; idempotent."""
     folder = settings.dagster_dir
     folder.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(_INSTANCE_CONFIG, sort_keys=False)
+    event_log = {
+        "module": "dagster_plg.event_log",
+        "class": "KeptOpenEventLogStorage",
+        "config": {"base_dir": str(folder / "history" / "runs")},
+    }
+    text = yaml.safe_dump(_INSTANCE_CONFIG | {"event_log_storage": event_log}, sort_keys=False)
     config = folder / "dagster.yaml"
     if not config.exists() or config.read_text() != text:
         config.write_text(text)

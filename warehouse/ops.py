@@ -8,10 +8,11 @@ All timestamps are UTC ``TIMESTAMP``. Operational times (``…_at`` here) are wa
 *data* times follow ``Settings.now``.
 """
 
+import hashlib
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -306,6 +307,10 @@ _SCHEMA_CHANGE = threading.Lock()
 
 def _bring_up_to_date(connection: duckdb.DuckDBPyConnection) -> None:
     """Create missing tables, add missing columns; nothing is written when all is there."""
+    with suppress(duckdb.CatalogException):
+        known = connection.execute("select fingerprint from internal.schema_version").fetchone()
+        if known == (_SCHEMA_FINGERPRINT,):
+            return
     present: dict[str, set[str]] = {}
     for table, column in connection.execute(
         "select table_name, column_name from duckdb_columns() "
@@ -322,6 +327,9 @@ def _bring_up_to_date(connection: duckdb.DuckDBPyConnection) -> None:
                 connection.execute(
                     f'alter table {name} add column if not exists "{column}" {type_name}'
                 )
+    connection.execute("create schema if not exists internal")
+    connection.execute("create or replace table internal.schema_version (fingerprint varchar)")
+    connection.execute("insert into internal.schema_version values (?)", [_SCHEMA_FINGERPRINT])
 
 
 def _create_statement(name: str, table: OpsTable) -> str:
@@ -329,3 +337,8 @@ def _create_statement(name: str, table: OpsTable) -> str:
     if table.key:
         parts.append(f"primary key ({', '.join(table.key)})")
     return f"create table if not exists {name} ({', '.join(parts)})"
+
+
+_SCHEMA_FINGERPRINT = hashlib.sha256(
+    "\n".join(_create_statement(name, table) for name, table in OPS_TABLES.items()).encode()
+).hexdigest()[:16]
