@@ -291,62 +291,17 @@ class Biller:
                 pending += self.proration_lines(sub, before, at)
             elif draw < 0.225 and sub.plan != "business":
                 sub.plan = plans.PAID_PLANS[plans.PAID_PLANS.index(sub.plan) + 1]
-                at = self.snapshot(
-                    sub,
-                    at,
-                    "updated",
-                    items={
-                        "data": [
-                            {
-                                "price": {
-                                    "id": plans.price_id(
-                                        before.plan, before.interval, before.currency
-                                    )
-                                }
-                            }
-                        ]
-                    },
-                )
+                at = self.snapshot(sub, at, "updated", items=_items_of(before))
                 pending += self.proration_lines(sub, before, at)
             elif draw < 0.233 and sub.plan != "starter":
                 sub.plan = plans.PAID_PLANS[plans.PAID_PLANS.index(sub.plan) - 1]
-                at = self.snapshot(
-                    sub,
-                    at,
-                    "updated",
-                    items={
-                        "data": [
-                            {
-                                "price": {
-                                    "id": plans.price_id(
-                                        before.plan, before.interval, before.currency
-                                    )
-                                }
-                            }
-                        ]
-                    },
-                )
+                at = self.snapshot(sub, at, "updated", items=_items_of(before))
                 pending += self.proration_lines(sub, before, at)
             elif draw < 0.250 and sub.interval == "month":
                 lines = self.proration_lines(sub, before, at)[:1]
                 sub.interval = "year"
                 sub.period_start, sub.period_end = at, add_months_s(at, 12)
-                at = self.snapshot(
-                    sub,
-                    at,
-                    "updated",
-                    items={
-                        "data": [
-                            {
-                                "price": {
-                                    "id": plans.price_id(
-                                        before.plan, before.interval, before.currency
-                                    )
-                                }
-                            }
-                        ]
-                    },
-                )
+                at = self.snapshot(sub, at, "updated", items=_items_of(before))
                 self.invoice(
                     sub, at + 1, "subscription_update", [*pending, *lines, self.period_line(sub)]
                 )
@@ -437,3 +392,9 @@ class Biller:
             self.delete(sub, last + 2, "payment_failed")
             return last + 2
         return self.delete(sub, last + 2, "payment_failed")
+
+
+def _items_of(sub: Subscription) -> dict[str, Any]:
+    """What Stripe calls the previous items when the price changed."""
+    price = plans.price_id(sub.plan, sub.interval, sub.currency)
+    return {"data": [{"price": {"id": price}}]}

@@ -1,18 +1,8 @@
 with
 
-crm_records as (
-    select * from {{ source('raw', 'crm_records') }}
-),
-
-newest_versions as (
-    select *
-    from crm_records
+records as (
+    select * from {{ ref('base_crm__records') }}
     where object_name = 'leads'
-    qualify
-        row_number() over (
-            partition by crm, record_id
-            order by modified_at desc, load_id desc, line_number desc
-        ) = 1
 ),
 
 final as (
@@ -27,8 +17,7 @@ final as (
         {{ clean_text(json_text('record', 'OwnerId')) }} as owner_id,
         {{ clean_text(json_text('record', 'PLG_Person_Id__c')) }} as external_person_id,
         modified_at
-    from newest_versions
-    where not coalesce(is_deleted, false)
+    from records
 )
 
 select * from final

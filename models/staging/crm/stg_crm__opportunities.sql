@@ -1,18 +1,8 @@
 with
 
-crm_records as (
-    select * from {{ source('raw', 'crm_records') }}
-),
-
-newest_versions as (
-    select *
-    from crm_records
+records as (
+    select * from {{ ref('base_crm__records') }}
     where object_name = 'opportunities'
-    qualify
-        row_number() over (
-            partition by crm, record_id
-            order by modified_at desc, load_id desc, line_number desc
-        ) = 1
 ),
 
 final as (
@@ -29,8 +19,7 @@ final as (
         {{ json_time('record', 'CreatedDate') }} as created_at,
         try_cast(substr({{ json_text('record', 'CloseDate') }}, 1, 10) as date) as close_date,
         modified_at
-    from newest_versions
-    where not coalesce(is_deleted, false)
+    from records
 )
 
 select * from final

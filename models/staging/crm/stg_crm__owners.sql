@@ -1,18 +1,8 @@
 with
 
-crm_records as (
-    select * from {{ source('raw', 'crm_records') }}
-),
-
-newest_versions as (
-    select *
-    from crm_records
+records as (
+    select * from {{ ref('base_crm__records') }}
     where object_name = 'owners'
-    qualify
-        row_number() over (
-            partition by crm, record_id
-            order by modified_at desc, load_id desc, line_number desc
-        ) = 1
 ),
 
 final as (
@@ -23,8 +13,7 @@ final as (
         {{ clean_email(json_text('record', 'Email')) }} as email,
         coalesce({{ json_bool('record', 'IsActive') }}, true) as is_active,
         modified_at
-    from newest_versions
-    where not coalesce(is_deleted, false)
+    from records
 )
 
 select * from final
