@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from demo_company import names
 from demo_company.books import Books
@@ -17,6 +18,7 @@ from demo_company.clock import (
     month_start,
     stream,
 )
+from demo_company.employers import OFFICE, Employer, office_network
 from demo_company.parameters import Parameters
 from demo_company.world import World
 
@@ -51,7 +53,11 @@ def fx_rates(parameters: Parameters) -> dict[tuple[date, str], int]:
 
 
 def write_back_office(
-    world: World, books: Books, rates: dict[tuple[date, str], int], landing: Path
+    world: World,
+    books: Books,
+    rates: dict[tuple[date, str], int],
+    employed: dict[int, Employer],
+    landing: Path,
 ) -> None:
     parameters = world.parameters
     write_csv(
@@ -68,28 +74,45 @@ def write_back_office(
           c.billing_frequency, day_of(c.signed), c.owner)
          for c in books.contracts if c.signed * MS_DAY < parameters.end_ms),
     )  # fmt: skip
-    _firmographics(world, landing)
+    _firmographics(world, landing, employed)
     _spend(world, landing)
     _costs(world, landing)
     _tickets(world, landing)
     _targets(world, landing)
 
 
-def _firmographics(world: World, landing: Path) -> None:
+def companies_enriched(world: World) -> dict[int, tuple[Any, ...]]:
+    """Account -> its row of firmographics; nine of ten companies have one."""
     rng = stream(world.parameters.seed, "firmographics")
-    rows = []
+    rows: dict[int, tuple[Any, ...]] = {}
     for account in world.accounts:
         if account.domain and rng.random() < 0.9:
             tech = ";".join(sorted(rng.choice(names.TECH, int(rng.integers(1, 4)), replace=False)))
             hiring = names.HIRING[int(rng.integers(4))] if rng.random() < 0.25 else ""
             block = f"{rng.integers(11, 220)}.{rng.integers(256)}.{rng.integers(256)}.0/24"
-            rows.append((account.domain, account.name, account.employees, account.industry,
-                         account.country, tech, hiring, block))  # fmt: skip
+            rows[account.index] = (account.domain, account.name, account.employees,
+                                   account.industry, account.country, tech, hiring, block)  # fmt: skip
+    return rows
+
+
+def _firmographics(world: World, landing: Path, employed: dict[int, Employer]) -> None:
+    rows = companies_enriched(world)
+    offices: dict[int, list[str]] = {account: [] for account in rows}
+    for user, employer in employed.items():
+        if employer.way == OFFICE:
+            offices[employer.account].append(office_network(world, user))
+    if world.parameters.dirt_rate > 0 and len(rows) >= 6:
+        # no offices: a provider's whole block, and a co-working space of two companies
+        provider, tenant, other_tenant = list(rows)[3:6]
+        founder = world.accounts[tenant].founder
+        offices[provider].append("64.0.0.0/3")
+        offices[tenant].append(office_network(world, founder))
+        offices[other_tenant].append(office_network(world, founder))
     write_csv(
         landing / "firmographics" / "firmographics.csv",
         ("domain", "company", "employees", "industry", "country", "tech_stack", "hiring_signals",
          "ip_ranges"),
-        rows,
+        ((*row[:-1], ";".join([row[-1], *offices[account]])) for account, row in rows.items()),
     )  # fmt: skip
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from demo_company import names
 from demo_company.books import Books
 from demo_company.clock import MS_DAY, MS_HOUR, day_of, iso, stream
+from demo_company.crm_dirt import CrmDirt
+from demo_company.employers import Employer
 from demo_company.world import NEVER, Account, User, World
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -34,8 +36,12 @@ def _stamp(ms: float) -> str:
 class Crm:
     """Collects the records of each object, then writes them."""
 
-    def __init__(self, world: World, books: Books) -> None:
-        self.world, self.books = world, books
+    def __init__(self, world: World, books: Books, employed: dict[int, Employer]) -> None:
+        self.world, self.books, self.employed = world, books, employed
+        # (object, record id) -> (user, account, kinds of dirt); None: not of the product
+        self.truth: dict[tuple[str, str], tuple[int | None, int | None, tuple[str, ...]]] = {}
+        self.account_records: dict[int, str] = {}  # account -> its record
+        self.users_known: set[int] = set()
         self.rng = stream(world.parameters.seed, "crm")
         self.records: dict[str, list[dict[str, Any]]] = {
             name: []
@@ -63,7 +69,44 @@ class Crm:
             "IsDeleted": False,
         }
         rows.append(record)
+        self.truth[name, str(record["Id"])] = (None, None, ())
         return str(record["Id"])
+
+    def add_account(
+        self,
+        account: Account,
+        created: float,
+        touched: float,
+        owner: str,
+        website: str,
+        parent: str | None = None,
+        external_id: str | None = None,
+    ) -> str:
+        record_id = self.add(
+            "accounts",
+            "001",
+            created,
+            touched,
+            Name=account.name,
+            OwnerId=owner,
+            Website=website,
+            NumberOfEmployees=account.employees,
+            Industry=account.industry,
+            BillingCountry=account.country,
+            ParentId=parent,
+            PLG_Account_Id__c=external_id,
+        )
+        self.account_records[account.index] = record_id
+        self.truth["accounts", record_id] = (None, account.index, ())
+        return record_id
+
+    def add_person(
+        self, name: str, prefix: str, at: float, user: User, account: Account | None, **fields: Any
+    ) -> str:
+        record_id = self.add(name, prefix, at, fields.pop("_touched", at), **fields)
+        self.users_known.add(user.index)
+        self.truth[name, record_id] = (user.index, account.index if account else None, ())
+        return record_id
 
     def build(self) -> "Crm":
         rng = self.rng
@@ -96,24 +139,22 @@ class Crm:
                 f"https://www.{account.domain}/",
                 f"http://{account.domain.upper()}",
             )
-            account_id = self.add(
-                "accounts",
-                "001",
+            account_id = self.add_account(
+                account,
                 created,
                 created + rng.uniform(0, 90) * MS_DAY,
-                Name=account.name,
-                OwnerId=owner,
-                Website=website[int(rng.integers(3))],
-                NumberOfEmployees=account.employees,
-                Industry=account.industry,
-                BillingCountry=account.country,
-                ParentId=parent if rng.random() < 0.04 else None,
-                PLG_Account_Id__c=account.account_id if rng.random() < 0.25 else None,
+                owner,
+                website[int(rng.integers(3))],
+                parent=parent if rng.random() < 0.04 else None,
+                external_id=account.account_id if rng.random() < 0.25 else None,
             )
             parent = account_id
             contacts = self._contacts(account, account_id, owner, created)
             self._opportunities(account, account_id, owner, contacts)
         self._strangers(owners)
+        later = CrmDirt(self, self.employed)
+        later.add_what_the_integration_made(owners)
+        later.dirty(min(self.world.parameters.dirt_rate / 0.005, 3.0))
         return self
 
     def _person(self, user: User) -> dict[str, Any]:
@@ -135,11 +176,12 @@ class Crm:
             at = max(created, user.signed_up) + self.rng.uniform(0, 10) * MS_DAY
             if at < self.end - MS_DAY:
                 ids.append(
-                    self.add(
+                    self.add_person(
                         "contacts",
                         "003",
                         at,
-                        at,
+                        user,
+                        account,
                         AccountId=account_id,
                         OwnerId=owner,
                         **self._person(user),
@@ -151,11 +193,13 @@ class Crm:
 
     def _lead(self, account: Account, founder: User, owners: list[str]) -> None:
         at = account.signed_up + self.rng.uniform(0, 5) * MS_DAY
-        lead = self.add(
+        lead = self.add_person(
             "leads",
             "00Q",
             at,
-            at + 3 * MS_DAY,
+            founder,
+            account,
+            _touched=at + 3 * MS_DAY,
             Company=account.name,
             Status=str(self.rng.choice(["Open", "Working", "Unqualified"])),
             OwnerId=owners[int(self.rng.integers(len(owners)))],

@@ -14,6 +14,7 @@ from demo_company.books import Books
 from demo_company.clock import MS_DAY, day_of, month_start
 from demo_company.crm import Crm
 from demo_company.customers import run_billing
+from demo_company.employers import employers
 from demo_company.events import EventLog, write_events
 from demo_company.parameters import (
     DEFAULT_END,
@@ -65,20 +66,26 @@ def generate(
     tell("people", 1, 1)
     rates = back_office.fx_rates(parameters)
     books, movements, mrr = _plausible_billing(world, truth.FxTable(rates), tell)
-    back_office.write_back_office(world, books, rates, landing)
-    Crm(world, books).build().write(landing)
+    employed = employers(world, frozenset(back_office.companies_enriched(world)))
+    back_office.write_back_office(world, books, rates, employed, landing)
+    crm = Crm(world, books, employed).build()
+    crm.write(landing)
     stripe_dirt = stripe_files.write_stripe(books, landing)
     log = write_events(world, books, landing, truth_path, tell)
 
     tell("truth", 0, 1)
-    people = truth_files.people_rows(world, log)
+    people = truth_files.people_rows(world, log, employed)
     truth_files.write_person_ids(world, log, truth_path)
     truth_files.write_people(people, truth_path)
+    truth_files.write_crm_records(world, crm, truth_path)
     truth_files.write_movements(world, movements, truth_path)
     truth_files.write_months(world, mrr, truth_path)
     retention = _retention_rows(parameters, mrr)
     truth_files.write_nrr(retention, truth_path)
-    summary = _summary(world, books, log, people, movements, mrr, retention, stripe_dirt)
+    dirt = stripe_dirt + Counter(
+        f"crm_{kind}" for _, _, kinds in crm.truth.values() for kind in kinds
+    )
+    summary = _summary(world, books, log, people, movements, mrr, retention, dirt)
     (truth_path / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     as_of = datetime.fromtimestamp(parameters.end_ms / 1000, UTC)
     marker = {

@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from demo_company.clock import day_of
+from demo_company.crm import Crm
+from demo_company.employers import Employer
 from demo_company.events import EventLog
 from demo_company.truth import MOVEMENTS
 from demo_company.world import World
@@ -57,7 +59,9 @@ def write_person_ids(world: World, log: EventLog, folder: Path) -> int:
     return len(ids)
 
 
-def people_rows(world: World, log: EventLog) -> list[dict[str, Any]]:
+def people_rows(
+    world: World, log: EventLog, employed: dict[int, Employer]
+) -> list[dict[str, Any]]:
     """One row per person who signed up; moments in ms or None."""
     domains = {a.domain: a.index for a in world.accounts if a.domain}
     rows = []
@@ -69,6 +73,8 @@ def people_rows(world: World, log: EventLog) -> list[dict[str, Any]]:
             account = max(log.account_events[user.person].items(), key=lambda pair: pair[1])[0]
         elif account < 0:  # no workspace: the colleagues' account, by the domain of the e-mail
             account = domains.get(user.email.split("@")[1], -1)
+            if user.index in employed:  # Sales or enrichment knows where they work
+                account = employed[user.index].account
         rows.append(
             {
                 "true_person_id": person_id(user.person),
@@ -88,6 +94,32 @@ def write_people(rows: list[dict[str, Any]], folder: Path) -> None:
         folder / "people.parquet",
         {name: pa.array([row[name] for row in rows], pa.string()) for name in texts}
         | {name: pa.array([row[name] for row in rows], pa.timestamp("ms")) for name in moments},
+    )
+
+
+def write_crm_records(world: World, crm: Crm, folder: Path) -> None:
+    """Whose record each CRM account, contact and lead is; both NULL: nobody of the product's."""
+    rows = [
+        (object_name, record_id, user, account, kinds)
+        for (object_name, record_id), (user, account, kinds) in crm.truth.items()
+        if object_name in ("accounts", "contacts", "leads")
+    ]
+    _write(
+        folder / "crm_records.parquet",
+        {
+            "crm": pa.array(["salesforce"] * len(rows), pa.string()),
+            "object": pa.array([row[0] for row in rows], pa.string()),
+            "record_id": pa.array([row[1] for row in rows], pa.string()),
+            "true_person_id": pa.array(
+                [None if row[2] is None else person_id(world.users[row[2]].person) for row in rows],
+                pa.string(),
+            ),
+            "account_id": pa.array(
+                [None if row[3] is None else world.accounts[row[3]].account_id for row in rows],
+                pa.string(),
+            ),
+            "dirt": pa.array([";".join(row[4]) for row in rows], pa.string()),
+        },
     )
 
 
