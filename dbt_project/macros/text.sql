@@ -58,7 +58,20 @@
 {%- endmacro %}
 
 
-{#- Company names that should be equal made equal: lower case, no punctuation, no legal form. -#}
+{#- Company names that should be equal made equal: lower case, accents off, no punctuation, no
+    legal form at the end, no 'the' in front. -#}
 {% macro normalise_company_name(column) -%}
-    nullif(trim(regexp_replace(trim(regexp_replace(lower({{ column }}), '[^a-z0-9]+', ' ', 'g')), '( (inc|incorporated|llc|ltd|limited|corp|corporation|co|company|gmbh|ag|bv|b v|sa|s a|sas|srl|plc|pty|oy|ab))+$', '', 'g')), '')
+    nullif(trim(regexp_replace(regexp_replace(trim(regexp_replace({{ plain_letters(column) }}, '[^a-z0-9]+', ' ', 'g')), '( ({{ company_suffixes() }}))+$', '', 'g'), '^the ', '')), '')
+{%- endmacro %}
+
+
+{#- Legal forms as they read without punctuation, longest first, as a regular expression. -#}
+{% macro company_suffixes() -%}
+    {%- set forms = [
+        'sp z o o', 's a r l', 'incorporated', 'corporation', 'limited', 'company', 'spzoo', 's r l', 's p a', 's r o',
+        'ltda', 'bvba', 'sarl', 'gmbh', 'corp', 'asa', 'aps', 'doo', 'inc', 'kft', 'lda', 'llc', 'llp', 'ltd', 'mbh',
+        'oyj', 'pbc', 'plc', 'pte', 'pty', 'pvt', 'sas', 'srl', 'sro', 'zrt', 'b v', 'n v', 's a', 's l',
+        'ab', 'ag', 'bv', 'co', 'kg', 'kk', 'lp', 'nv', 'oy', 'sa', 'sl', 'ug',
+    ] -%}
+    {{ forms | join('|') }}
 {%- endmacro %}

@@ -16,6 +16,27 @@ domain_accounts as (
     select * from {{ ref('int_identity__domain_accounts') }}
 ),
 
+crm_account_matches as (
+    select * from {{ ref('int_identity__crm_account_matches') }}
+),
+
+crm_person_matches as (
+    select * from {{ ref('int_identity__crm_person_matches') }}
+),
+
+company_name_matches as (
+    select * from {{ ref('int_identity__company_name_matches') }}
+),
+
+ip_matches as (
+    select * from {{ ref('int_identity__ip_matches') }}
+),
+
+account_evidence as (
+    select * from {{ ref('account_evidence') }}
+    where is_used
+),
+
 identified_people as (
     select
         person_id,
@@ -24,23 +45,40 @@ identified_people as (
     group by person_id
 ),
 
-people_with_group as (
-    select distinct person_id from memberships
-),
-
-people_by_domain as (
-    -- only those no group call or event speaks of
+weaker_evidence as (
+    select distinct
+        crm_account_matches.account_id,
+        crm_person_matches.person_id,
+        'crm_contact' as method,
+        cast(1 as decimal(4, 3)) as similarity
+    from crm_person_matches
+    inner join crm_account_matches
+        on
+            crm_person_matches.crm = crm_account_matches.crm
+            and crm_person_matches.account_record_id = crm_account_matches.record_id
+    union all
     select
         domain_accounts.account_id,
-        identified_people.person_id,
-        identified_people.first_seen_at
-    from identified_people
-    inner join person_traits on identified_people.person_id = person_traits.person_id
+        person_traits.person_id,
+        'email_domain' as method,
+        cast(1 as decimal(4, 3)) as similarity
+    from person_traits
     inner join domain_accounts on person_traits.email_domain = domain_accounts.domain
-    left join people_with_group on identified_people.person_id = people_with_group.person_id
-    where
-        person_traits.is_business_email
-        and people_with_group.person_id is null
+    where person_traits.is_business_email
+    union all
+    select
+        account_id,
+        person_id,
+        'company_name' as method,
+        similarity
+    from company_name_matches
+    union all
+    select
+        account_id,
+        person_id,
+        'ip_range' as method,
+        cast(1 as decimal(4, 3)) as similarity
+    from ip_matches
 ),
 
 assignments as (
@@ -48,22 +86,38 @@ assignments as (
         account_id,
         person_id,
         'group' as method,
-        1.0 as confidence,
+        cast(1 as decimal(4, 3)) as similarity,
         count_events,
         first_seen_at
     from memberships
     union all
     select
-        account_id,
-        person_id,
-        'email_domain' as method,
-        0.8 as confidence,
+        weaker_evidence.account_id,
+        weaker_evidence.person_id,
+        weaker_evidence.method,
+        weaker_evidence.similarity,
         0 as count_events,
-        first_seen_at
-    from people_by_domain
+        identified_people.first_seen_at
+    from weaker_evidence
+    inner join identified_people on weaker_evidence.person_id = identified_people.person_id
+),
+
+assignments_ranked as (
+    select
+        assignments.account_id,
+        assignments.person_id,
+        assignments.method,
+        account_evidence.confidence * assignments.similarity as confidence,
+        assignments.count_events,
+        assignments.first_seen_at,
+        account_evidence.evidence_rank,
+        min(account_evidence.evidence_rank) over (partition by assignments.person_id) as best_rank
+    from assignments
+    inner join account_evidence on assignments.method = account_evidence.method
 ),
 
 final as (
+    -- where better evidence speaks, weaker is silent
     select
         account_id,
         person_id,
@@ -74,7 +128,8 @@ final as (
             order by count_events desc, first_seen_at asc, account_id asc
         ) = 1 as is_primary,
         first_seen_at
-    from assignments
+    from assignments_ranked
+    where evidence_rank = best_rank
 )
 
 select * from final

@@ -9,13 +9,16 @@ final as (
     select
         crm,
         record_id,
-        {{ clean_text(json_text('record', 'AccountId')) }} as account_record_id,
-        {{ clean_text(json_text('record', 'FirstName')) }} as first_name,
-        {{ clean_text(json_text('record', 'LastName')) }} as last_name,
-        {{ clean_email(json_text('record', 'Email')) }} as email,
-        {{ clean_text(json_text('record', 'Title')) }} as title,
-        {{ clean_text(json_text('record', 'OwnerId')) }} as owner_id,
-        {{ clean_text(json_text('record', 'PLG_Person_Id__c')) }} as external_person_id,
+        {{ clean_text(crm_field('contacts', 'account_record_id')) }} as account_record_id,
+        {{ clean_text(crm_field('contacts', 'first_name')) }} as first_name,
+        {{ clean_text(crm_field('contacts', 'last_name')) }} as last_name,
+        {{ clean_email(crm_field('contacts', 'email')) }} as email,
+        {{ clean_text(crm_field('contacts', 'title')) }} as title,
+        {{ clean_text(crm_field('contacts', 'company')) }} as company,
+        {{ clean_text(crm_field('contacts', 'country')) }} as country,
+        {{ clean_text(crm_field('contacts', 'owner_id')) }} as owner_id,
+        {{ clean_text(crm_field('contacts', 'external_person_id')) }} as external_person_id,
+        {{ crm_field('contacts', 'created_at', 'time') }} as created_at,
         modified_at
     from records
 )

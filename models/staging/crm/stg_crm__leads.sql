@@ -9,13 +9,16 @@ final as (
     select
         crm,
         record_id,
-        {{ clean_text(json_text('record', 'FirstName')) }} as first_name,
-        {{ clean_text(json_text('record', 'LastName')) }} as last_name,
-        {{ clean_email(json_text('record', 'Email')) }} as email,
-        {{ clean_text(json_text('record', 'Company')) }} as company,
-        {{ clean_text(json_text('record', 'Status')) }} as status,
-        {{ clean_text(json_text('record', 'OwnerId')) }} as owner_id,
-        {{ clean_text(json_text('record', 'PLG_Person_Id__c')) }} as external_person_id,
+        {{ clean_text(crm_field('leads', 'first_name')) }} as first_name,
+        {{ clean_text(crm_field('leads', 'last_name')) }} as last_name,
+        {{ clean_email(crm_field('leads', 'email')) }} as email,
+        {{ clean_text(crm_field('leads', 'title')) }} as title,
+        {{ clean_text(crm_field('leads', 'company')) }} as company,
+        {{ clean_text(crm_field('leads', 'country')) }} as country,
+        {{ clean_text(crm_field('leads', 'status')) }} as status,
+        {{ clean_text(crm_field('leads', 'owner_id')) }} as owner_id,
+        {{ clean_text(crm_field('leads', 'external_person_id')) }} as external_person_id,
+        {{ crm_field('leads', 'created_at', 'time') }} as created_at,
         modified_at
     from records
 )

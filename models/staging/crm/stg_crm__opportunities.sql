@@ -9,15 +9,15 @@ final as (
     select
         crm,
         record_id,
-        {{ clean_text(json_text('record', 'AccountId')) }} as account_record_id,
-        {{ clean_text(json_text('record', 'Name')) }} as opportunity_name,
-        {{ clean_text(json_text('record', 'StageName')) }} as stage,
-        {{ json_number('record', 'Amount', 'decimal(18, 2)') }} as amount,
-        coalesce({{ json_bool('record', 'IsWon') }}, false) as is_won,
-        coalesce({{ json_bool('record', 'IsClosed') }}, false) as is_closed,
-        {{ clean_text(json_text('record', 'OwnerId')) }} as owner_id,
-        {{ json_time('record', 'CreatedDate') }} as created_at,
-        try_cast(substr({{ json_text('record', 'CloseDate') }}, 1, 10) as date) as close_date,
+        {{ clean_text(crm_field('opportunities', 'account_record_id')) }} as account_record_id,
+        {{ clean_text(crm_field('opportunities', 'opportunity_name')) }} as opportunity_name,
+        {{ clean_text(crm_field('opportunities', 'stage')) }} as stage,
+        {{ crm_field('opportunities', 'amount', 'decimal(18, 2)') }} as amount,
+        coalesce({{ crm_field('opportunities', 'is_won', 'bool') }}, false) as is_won,
+        coalesce({{ crm_field('opportunities', 'is_closed', 'bool') }}, false) as is_closed,
+        {{ clean_text(crm_field('opportunities', 'owner_id')) }} as owner_id,
+        {{ crm_field('opportunities', 'created_at', 'time') }} as created_at,
+        try_cast(substr({{ crm_field('opportunities', 'close_date') }}, 1, 10) as date) as close_date,
         modified_at
     from records
 )

@@ -9,9 +9,12 @@ final as (
     select
         crm,
         record_id,
-        {{ clean_text(json_text('record', 'Name')) }} as owner_name,
-        {{ clean_email(json_text('record', 'Email')) }} as email,
-        coalesce({{ json_bool('record', 'IsActive') }}, true) as is_active,
+        coalesce(
+            {{ clean_text(crm_field('owners', 'owner_name')) }},
+            {{ clean_text("concat_ws(' ', " ~ crm_field('owners', 'first_name') ~ ", " ~ crm_field('owners', 'last_name') ~ ")") }}
+        ) as owner_name,
+        {{ clean_email(crm_field('owners', 'email')) }} as email,
+        coalesce({{ crm_field('owners', 'is_active', 'bool') }}, true) as is_active,
         modified_at
     from records
 )

@@ -106,6 +106,14 @@ models_built as (
         'stg_events__calls' as rules_of
     union all
     select
+        'stg_events__ips' as model_name,
+        'stg_events__calls' as rules_of
+    union all
+    select
+        'stg_events__companies' as model_name,
+        'stg_events__calls' as rules_of
+    union all
+    select
         'stg_events__usage_reports' as model_name,
         'stg_events__event_days' as rules_of
     union all

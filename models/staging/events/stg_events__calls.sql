@@ -89,6 +89,7 @@ final as (
         clean_previous_id as previous_id,
         clean_group_id as group_id,
 
+        ip,
         page_url,
         referrer_url,
         utm_source,

@@ -1,0 +1,116 @@
+{#-
+    Where each CRM keeps what we read: one mapping for both shapes. Salesforce's records are flat;
+    HubSpot's have `properties`, and some things beside them. A list names places in order: the
+    first that has something counts. A company with other custom fields edits this table only.
+-#}
+{% macro crm_field_paths(object_name, field) -%}
+    {%- set paths = {
+        'accounts': {
+            'account_name': [['Name'], ['properties.name']],
+            'website': [['Website'], ['properties.domain', 'properties.website']],
+            'employees': [['NumberOfEmployees'], ['properties.numberofemployees']],
+            'industry': [['Industry'], ['properties.industry']],
+            'country': [['BillingCountry'], ['properties.country']],
+            'parent_record_id': [['ParentId'], ['properties.hs_parent_company_id']],
+            'owner_id': [['OwnerId'], ['properties.hubspot_owner_id']],
+            'external_account_id': [['PLG_Account_Id__c'], ['properties.plg_account_id']],
+            'created_at': [['CreatedDate'], ['properties.createdate', 'createdAt']],
+        },
+        'contacts': {
+            'account_record_id': [['AccountId'], ['properties.associatedcompanyid', 'associations.companies.results[0].id']],
+            'first_name': [['FirstName'], ['properties.firstname']],
+            'last_name': [['LastName'], ['properties.lastname']],
+            'email': [['Email'], ['properties.email']],
+            'title': [['Title'], ['properties.jobtitle']],
+            'company': [[], ['properties.company']],
+            'country': [['MailingCountry'], ['properties.country']],
+            'owner_id': [['OwnerId'], ['properties.hubspot_owner_id']],
+            'external_person_id': [['PLG_Person_Id__c'], ['properties.plg_person_id']],
+            'created_at': [['CreatedDate'], ['properties.createdate', 'createdAt']],
+        },
+        'leads': {
+            'first_name': [['FirstName'], ['properties.firstname']],
+            'last_name': [['LastName'], ['properties.lastname']],
+            'email': [['Email'], ['properties.email']],
+            'title': [['Title'], ['properties.jobtitle']],
+            'company': [['Company'], ['properties.company']],
+            'country': [['Country'], ['properties.country']],
+            'status': [['Status'], ['properties.hs_lead_status']],
+            'owner_id': [['OwnerId'], ['properties.hubspot_owner_id']],
+            'external_person_id': [['PLG_Person_Id__c'], ['properties.plg_person_id']],
+            'created_at': [['CreatedDate'], ['properties.createdate', 'createdAt']],
+        },
+        'opportunities': {
+            'account_record_id': [['AccountId'], ['associations.companies.results[0].id', 'properties.associatedcompanyid']],
+            'opportunity_name': [['Name'], ['properties.dealname']],
+            'stage': [['StageName'], ['properties.dealstage']],
+            'amount': [['Amount'], ['properties.amount']],
+            'is_won': [['IsWon'], ['properties.hs_is_closed_won']],
+            'is_closed': [['IsClosed'], ['properties.hs_is_closed']],
+            'owner_id': [['OwnerId'], ['properties.hubspot_owner_id']],
+            'created_at': [['CreatedDate'], ['properties.createdate', 'createdAt']],
+            'close_date': [['CloseDate'], ['properties.closedate']],
+        },
+        'owners': {
+            'owner_name': [['Name'], ['properties.name']],
+            'first_name': [['FirstName'], ['firstName', 'properties.firstname']],
+            'last_name': [['LastName'], ['lastName', 'properties.lastname']],
+            'email': [['Email'], ['email', 'properties.email']],
+            'is_active': [['IsActive'], []],
+        },
+        'tasks': {
+            'person_record_id': [['WhoId'], ['associations.contacts.results[0].id']],
+            'about_record_id': [['WhatId'], ['associations.deals.results[0].id', 'associations.companies.results[0].id']],
+            'owner_id': [['OwnerId'], ['properties.hubspot_owner_id']],
+            'subject': [['Subject'], ['properties.hs_task_subject']],
+            'task_type': [['TaskSubtype'], ['properties.hs_task_type']],
+            'status': [['Status'], ['properties.hs_task_status']],
+            'activity_date': [['ActivityDate'], ['properties.hs_timestamp']],
+            'created_at': [['CreatedDate'], ['properties.hs_createdate', 'createdAt']],
+        },
+        'campaign_members': {
+            'campaign_id': [['CampaignId'], ['properties.hs_campaign_guid']],
+            'contact_record_id': [['ContactId'], ['associations.contacts.results[0].id']],
+            'lead_record_id': [['LeadId'], []],
+            'status': [['Status'], ['properties.hs_status']],
+            'has_responded': [['HasResponded'], ['properties.hs_has_responded']],
+            'first_responded_date': [['FirstRespondedDate'], ['properties.hs_first_responded_date']],
+            'created_at': [['CreatedDate'], ['createdAt']],
+        },
+        'opportunity_history': {
+            'opportunity_record_id': [['OpportunityId'], ['properties.hs_deal_id']],
+            'stage': [['StageName', 'NewValue'], ['properties.dealstage']],
+            'entered_at': [['CreatedDate'], ['properties.hs_timestamp', 'createdAt']],
+        },
+    } -%}
+    {{ return(paths[object_name][field]) }}
+{%- endmacro %}
+
+
+{#- How one value is read: a Jinja function of a path, by kind. -#}
+{% macro crm_value(path, kind) -%}
+    {%- if kind == 'text' -%}{{ json_text('record', path) }}
+    {%- elif kind == 'time' -%}{{ json_time('record', path) }}
+    {%- elif kind == 'bool' -%}{{ json_bool('record', path) }}
+    {%- else -%}{{ json_number('record', path, kind) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- {{ crm_field('contacts', 'first_name') }}: a field of a CRM record of either shape; wants the
+    columns crm and record. `kind`: text, time, bool, or the type of a number. -#}
+{% macro crm_field(object_name, field, kind='text') -%}
+    {%- set shapes = crm_field_paths(object_name, field) -%}
+    case
+        when crm = 'hubspot'
+            then {% if shapes[1] | length > 1 -%}
+                coalesce({% for path in shapes[1] %}{{ crm_value(path, kind) }}{{ ', ' if not loop.last }}{% endfor %})
+                {%- elif shapes[1] -%}{{ crm_value(shapes[1][0], kind) }}
+                {%- else -%}null{%- endif %}
+        {% if shapes[0] -%}
+        else {% if shapes[0] | length > 1 -%}
+            coalesce({% for path in shapes[0] %}{{ crm_value(path, kind) }}{{ ', ' if not loop.last }}{% endfor %})
+            {%- else -%}{{ crm_value(shapes[0][0], kind) }}{%- endif %}
+        {%- endif %}
+    end
+{%- endmacro %}
