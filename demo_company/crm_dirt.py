@@ -59,14 +59,14 @@ class CrmDirt:
         """Sign-ups are pushed to the CRM by an integration: most, not all."""
         for account in self.world.accounts:
             record = self.crm.account_records.get(account.index)
-            if account.domain and record is None and self.rng.random() < 0.97:
+            if account.domain and record is None and self.rng.random() < 0.93:
                 record = self._account(account, owners)
             for member in account.members:
                 user = self.world.users[member]
                 known = member in self.crm.users_known
                 if known or user.same_as >= 0 or user.has_claimed_email:
                     continue
-                if self.rng.random() < 0.97:
+                if self.rng.random() < 0.93:
                     self._person(account, record, user, owners)
         for index, employer in self.employed.items():
             account = self.world.accounts[employer.account]

@@ -92,6 +92,20 @@ members as (
     group by account_id
 ),
 
+domains_of_members as (
+    -- the domain most members have is the account's, unless it is another account's and only a
+    -- guest or two brought it: a whole company on free mail has no domain
+    select
+        account_domains.account_id,
+        account_domains.domain
+    from account_domains
+    inner join members on account_domains.account_id = members.account_id
+    left join domain_accounts on account_domains.domain = domain_accounts.domain
+    where
+        coalesce(domain_accounts.account_id, account_domains.account_id) = account_domains.account_id
+        or account_domains.count_people > {{ var('own_domain_share') }} * members.count_people
+),
+
 accounts_with_domain as (
     select
         accounts_once.account_id,
@@ -101,7 +115,7 @@ accounts_with_domain as (
         account_traits.account_name,
         coalesce(
             account_traits.declared_domain,
-            account_domains.domain,
+            domains_of_members.domain,
             domains_as_accounts.domain,
             -- a contract may name its account by a domain the product does not know
             case
@@ -116,7 +130,7 @@ accounts_with_domain as (
         account_traits.first_seen_at
     from accounts_once
     left join account_traits on accounts_once.account_id = account_traits.account_id
-    left join account_domains on accounts_once.account_id = account_domains.account_id
+    left join domains_of_members on accounts_once.account_id = domains_of_members.account_id
     left join domains_as_accounts on accounts_once.account_id = domains_as_accounts.account_id
     left join members on accounts_once.account_id = members.account_id
 ),
