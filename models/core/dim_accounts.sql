@@ -41,6 +41,18 @@ account_segments as (
     select * from {{ ref('account_segments') }}
 ),
 
+account_hierarchy as (
+    select * from {{ ref('dim_account_hierarchy') }}
+),
+
+named_accounts as (
+    select * from {{ ref('named_accounts') }}
+),
+
+crm_owners as (
+    select * from {{ ref('dim_crm_owners') }}
+),
+
 account_ids as (
     select account_id from accounts
     union
@@ -95,6 +107,29 @@ sales_touched as (
     where is_won and account_id is not null
 ),
 
+open_opportunities as (
+    -- of several the newest: its owner is told, nobody else is sent
+    select
+        account_id,
+        owner_id
+    from opportunities
+    where account_id is not null and not is_closed
+    qualify
+        row_number() over (
+            partition by account_id
+            order by created_at desc nulls last, opportunity_id asc
+        ) = 1
+),
+
+named_account_owners as (
+    select
+        named_accounts.domain,
+        min(crm_owners.owner_id) as owner_id
+    from named_accounts
+    left join crm_owners on lower(named_accounts.owner_email) = crm_owners.email
+    group by named_accounts.domain
+),
+
 accounts_described as (
     select
         account_ids.account_id,
@@ -122,6 +157,12 @@ accounts_described as (
         case when account_billing.had_trial then 'trial' else 'freemium' end as entry_model,
         main_crm_accounts.crm_account_id,
         main_crm_accounts.owner_id,
+        open_opportunities.account_id is not null as has_open_opportunity,
+        open_opportunities.owner_id as open_opportunity_owner_id,
+        named_account_owners.domain is not null as is_named_account,
+        named_account_owners.owner_id as named_account_owner_id,
+        account_hierarchy.parent_account_id,
+        coalesce(account_hierarchy.ultimate_parent_account_id, account_ids.account_id) as ultimate_parent_account_id,
         coalesce(members.count_people, 0) as count_people,
         members.signed_up_at,
         activity.last_seen_at
@@ -133,6 +174,9 @@ accounts_described as (
     left join firmographics on accounts.domain = firmographics.domain
     left join main_crm_accounts on account_ids.account_id = main_crm_accounts.account_id
     left join sales_touched on account_ids.account_id = sales_touched.account_id
+    left join open_opportunities on account_ids.account_id = open_opportunities.account_id
+    left join named_account_owners on accounts.domain = named_account_owners.domain
+    left join account_hierarchy on account_ids.account_id = account_hierarchy.account_id
 ),
 
 final as (
@@ -140,6 +184,10 @@ final as (
         accounts_described.account_id,
         accounts_described.crm_account_id,
         accounts_described.owner_id,
+        accounts_described.open_opportunity_owner_id,
+        accounts_described.named_account_owner_id,
+        accounts_described.parent_account_id,
+        accounts_described.ultimate_parent_account_id,
 
         accounts_described.account_name,
         accounts_described.domain,
@@ -152,6 +200,8 @@ final as (
         accounts_described.is_paying,
         accounts_described.motion,
         accounts_described.entry_model,
+        accounts_described.has_open_opportunity,
+        accounts_described.is_named_account,
 
         accounts_described.count_people,
 

@@ -27,6 +27,8 @@ MODELS = [
     "stg_events__exclusions",
     "stg_events__user_agents",
     "stg_events__usage_reports",
+    "stg_events__ips",
+    "stg_events__companies",
 ]
 SEEDS = ["event_registry", "denied_ids", "bot_user_agents", "channel_rules"]
 
@@ -119,7 +121,8 @@ FIRST = [
         "2026-01-05T08:00:01",
         userId="u1",
         anonymousId="a_u1",
-        traits={"email": "ann@acme.com", "email_verified": True},
+        traits={"email": "ann@acme.com", "email_verified": True, "company": {"name": "Acme"}},
+        context={"ip": "10.1.2.3"},
     ),
     call(
         2,

@@ -10,7 +10,8 @@ from warehouse.settings import PROJECT_ROOT
 
 MODELS_DIR = PROJECT_ROOT / "models"
 SEEDS_DIR = PROJECT_ROOT / "seeds"
-MODEL_FILES = sorted(MODELS_DIR.rglob("*.sql"))
+# one model is Python: the probabilistic linkage
+MODEL_FILES = sorted([*MODELS_DIR.rglob("*.sql"), *MODELS_DIR.rglob("*.py")])
 
 # what a layer may read; forward only
 MAY_READ = {

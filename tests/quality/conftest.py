@@ -115,6 +115,13 @@ create table identity.bridge_crm_records as
     select 'salesforce' as crm, 'accounts' as object, '0010' as record_id,
         null as person_id, 'acc_0' as account_id, 'domain' as method,
         0.9::double as confidence;
+create table identity.rpt_crm_match_rate as
+    select 'all' as dimension, 'all' as dimension_value, 7 as count_users, 7 as count_matched,
+        1.0 as match_rate, 'on_target' as state;
+create table identity.dim_account_hierarchy as
+    select 'acc_' || i as account_id, case when i > 0 then 'acc_0' end as parent_account_id,
+        'acc_0' as ultimate_parent_account_id
+    from range(3) as r(i);
 """
 
 MARTS = """

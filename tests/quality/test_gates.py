@@ -162,6 +162,10 @@ IDENTITY_DAMAGE = {
     "select * replace ('acc_1' as account_id) from identity.bridge_crm_records",
     "crm_matches_confidence": "update identity.bridge_crm_records set confidence = 90",
     "crm_matches_point_somewhere": "update identity.bridge_crm_records set account_id = null",
+    "account_hierarchy_once": "insert into identity.dim_account_hierarchy "
+    "select * from identity.dim_account_hierarchy where account_id = 'acc_1'",
+    "account_hierarchy_ends": "update identity.dim_account_hierarchy "
+    "set ultimate_parent_account_id = 'acc_1' where account_id = 'acc_0'",
 }
 MARTS_DAMAGE = {
     "person_days_hold_every_event": "delete from core.fct_person_days where person_id = 'per_3'",
@@ -332,6 +336,27 @@ def test_registered_names_are_recognised_however_they_are_spelt(built):
         "when line_number % 3 = 1 then 'createReport' else 'create_report' end",
     )
     assert failed(run_gate(built, "raw")) == set()
+
+
+def test_a_low_match_rate_with_the_crm_is_a_warning(built):
+    run_sql(
+        built.warehouse_path,
+        "update identity.rpt_crm_match_rate set match_rate = 0.8, state = 'warning'",
+    )
+    report = check_suite(built, "identity", "identity.crm_match_rate")
+    assert report.passed
+    (warning,) = report.warnings
+    assert warning.key == "crm_match_rate_on_target"
+    assert "0.8" in warning.observed
+
+
+def test_without_a_crm_nobody_is_warned_of_its_match_rate(built):
+    run_sql(
+        built.warehouse_path,
+        "delete from identity.bridge_crm_records; "
+        "update identity.rpt_crm_match_rate set match_rate = 0, state = 'red_flag'",
+    )
+    assert check_suite(built, "identity", "identity.crm_match_rate").warnings == ()
 
 
 def test_a_day_of_absurd_volume_is_a_warning(landed):
