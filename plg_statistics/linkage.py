@@ -3,9 +3,9 @@
 Each comparison of a pair adds evidence: `m` is how often true pairs agree so far, `u` how often
 two strangers do. Both are fixed here and not trained on each run: the same records then get the
 same probabilities every night, a small CRM is judged as well as a large one, and a reviewer can
-read why. They were set from what the fields are (an e-mail's local part agrees by chance once in
-hundreds, a country every third time), checked against the demo company's truth, and leave
-correlated fields (name and local part of an address) less weight than each alone would have.
+read why. They were set from what the fields are (a country agrees by chance every third time, an
+account once in hundreds), and checked against the demo company's truth. Correlated fields get
+less weight than each alone would have: an address is made of its owner's name.
 The surname's weight follows how common it is in these records (term frequency).
 
 The prior follows the sizes: half of the open CRM records are expected to be somebody's.
@@ -70,6 +70,9 @@ def _person_comparisons() -> list[Any]:
         "(length(first_name_l) = 1 or length(first_name_r) = 1) "
         "and substr(first_name_l, 1, 1) = substr(first_name_r, 1, 1)"
     )
+    same_name = (
+        "coalesce(first_name_l = first_name_r, false) and coalesce(last_name_l = last_name_r, false)"
+    )
     same_company = '"account_id_l" = "account_id_r"'
     alike_company = (
         "coalesce(company_digits_l, '') = coalesce(company_digits_r, '') and "
@@ -88,16 +91,21 @@ def _person_comparisons() -> list[Any]:
             (0.03, 0.96),
         ),
         _comparison(
+            # an address is made of the name: where the name agrees, it adds little
             "email_local",
             _missing("email_local"),
-            [(_equal("email_local"), 0.70, 0.02), (_alike("email_local", 0.93), 0.15, 0.02)],
-            (0.15, 0.96),
+            [
+                (f"{_equal('email_local')} and not ({same_name})", 0.10, 0.002),
+                (_equal("email_local"), 0.55, 0.10),
+                (_alike("email_local", 0.93), 0.15, 0.05),
+            ],
+            (0.20, 0.848),
         ),
         _comparison(
             "email_domain",
             _missing("email_domain"),
-            [(_equal("email_domain"), 0.85, 0.02)],
-            (0.15, 0.98),
+            [(_equal("email_domain"), 0.95, 0.02)],
+            (0.05, 0.98),
         ),
         _comparison(
             "company",
@@ -126,6 +134,7 @@ def _account_comparisons() -> list[Any]:
             ],
             (0.04, 0.9925),
         ),
+        _comparison("company_digits", "false", [(same_digits, 0.98, 0.60)], (0.02, 0.40)),
         _comparison(
             "domain",
             _missing("domain"),

@@ -20,17 +20,28 @@ members_by_domain as (
     group by memberships.account_id, person_traits.email_domain
 ),
 
-final as (
+members as (
     select
         account_id,
-        domain,
-        count_people,
-        first_seen_at,
+        count(*) as count_people
+    from memberships
+    group by account_id
+),
+
+final as (
+    -- a guest or two among people on free mail do not lend the account their domain
+    select
+        members_by_domain.account_id,
+        members_by_domain.domain,
+        members_by_domain.count_people,
+        members_by_domain.first_seen_at,
         row_number() over (
-            partition by account_id
-            order by count_people desc, first_seen_at asc, domain asc
-        ) = 1 as is_main
+            partition by members_by_domain.account_id
+            order by members_by_domain.count_people desc, members_by_domain.first_seen_at asc, members_by_domain.domain asc
+        ) = 1
+        and members_by_domain.count_people >= {{ var('main_domain_share') }} * members.count_people as is_main
     from members_by_domain
+    inner join members on members_by_domain.account_id = members.account_id
 )
 
 select * from final

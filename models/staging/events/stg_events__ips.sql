@@ -10,6 +10,8 @@ build_state as (
 ),
 
 ips_counted as (
+    -- calls of a person at a screen: they say where somebody sits as well as every tracked action
+    -- does, and are a fraction of them
     select
         received_date,
         user_id,
@@ -19,6 +21,7 @@ ips_counted as (
     from calls
     where
         {{ received_days_to_build() }}
+        and call_type in ('identify', 'page', 'screen')
         and ip is not null
         and exclusion_reason is null
     group by received_date, user_id, anonymous_id, {{ clean_text('ip') }}
