@@ -90,8 +90,10 @@ def companies_enriched(world: World) -> dict[int, tuple[Any, ...]]:
             tech = ";".join(sorted(rng.choice(names.TECH, int(rng.integers(1, 4)), replace=False)))
             hiring = names.HIRING[int(rng.integers(4))] if rng.random() < 0.25 else ""
             block = f"{rng.integers(11, 220)}.{rng.integers(256)}.{rng.integers(256)}.0/24"
-            rows[account.index] = (account.domain, account.name, account.employees,
-                                   account.industry, account.country, tech, hiring, block)  # fmt: skip
+            rows[account.index] = (
+                account.domain, account.name, account.employees, account.industry,
+                account.country, tech, hiring, block,
+            )  # fmt: skip
     return rows
 
 

@@ -59,9 +59,7 @@ def write_person_ids(world: World, log: EventLog, folder: Path) -> int:
     return len(ids)
 
 
-def people_rows(
-    world: World, log: EventLog, employed: dict[int, Employer]
-) -> list[dict[str, Any]]:
+def people_rows(world: World, log: EventLog, employed: dict[int, Employer]) -> list[dict[str, Any]]:
     """One row per person who signed up; moments in ms or None."""
     domains = {a.domain: a.index for a in world.accounts if a.domain}
     rows = []

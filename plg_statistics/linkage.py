@@ -1,7 +1,7 @@
-"""Which open CRM record is which person or account, as a probability (Fellegi and Sunter), by Splink.
+"""Which open CRM record is which person or account, as a probability, by Splink.
 
-Each comparison of a pair adds evidence: `m` is how often true pairs agree so far, `u` how often
-two strangers do. Both are fixed here and not trained on each run: the same records then get the
+The model is that of Fellegi and Sunter. Each comparison of a pair adds evidence: `m` is how often
+true pairs agree so far, `u` how often two strangers do. Both are fixed here and not trained on each run: the same records then get the
 same probabilities every night, a small CRM is judged as well as a large one, and a reviewer can
 read why. They were set from what the fields are (a country agrees by chance every third time, an
 account once in hundreds), and checked against the demo company's truth. Correlated fields get
@@ -71,12 +71,12 @@ def _person_comparisons() -> list[Any]:
         "and substr(first_name_l, 1, 1) = substr(first_name_r, 1, 1)"
     )
     same_name = (
-        "coalesce(first_name_l = first_name_r, false) and coalesce(last_name_l = last_name_r, false)"
+        "coalesce(first_name_l = first_name_r, false) "
+        "and coalesce(last_name_l = last_name_r, false)"
     )
     same_company = '"account_id_l" = "account_id_r"'
-    alike_company = (
-        "coalesce(company_digits_l, '') = coalesce(company_digits_r, '') and "
-        + _alike("company", 0.94)
+    alike_company = "coalesce(company_digits_l, '') = coalesce(company_digits_r, '') and " + _alike(
+        "company", 0.94
     )
     return [
         surname,
@@ -122,7 +122,9 @@ def _person_comparisons() -> list[Any]:
 
 def _account_comparisons() -> list[Any]:
     same_digits = "coalesce(company_digits_l, '') = coalesce(company_digits_r, '')"
-    ratio = "least(employees_l, employees_r) / cast(greatest(employees_l, employees_r, 1) as double)"
+    ratio = (
+        "least(employees_l, employees_r) / cast(greatest(employees_l, employees_r, 1) as double)"
+    )
     return [
         _comparison(
             "company",
@@ -220,8 +222,9 @@ def _link_entity(records: pa.Table, entity: str, inputs_hash: str) -> pa.Table:
         scored = linker.inference.predict(
             threshold_match_probability=FLOOR_PROBABILITY, warning_mode="never"
         )
-        return connection.sql(
-            f"""
+        return (
+            connection.sql(
+                f"""
             select
                 ? as entity,
                 case when source_dataset_l = 'product' then unique_id_l else unique_id_r end
@@ -234,5 +237,8 @@ def _link_entity(records: pa.Table, entity: str, inputs_hash: str) -> pa.Table:
             group by all
             order by record_key, probability desc, entity_id
             """,
-            params=[entity, inputs_hash],
-        ).to_arrow_table().cast(PAIRS)
+                params=[entity, inputs_hash],
+            )
+            .to_arrow_table()
+            .cast(PAIRS)
+        )

@@ -16,16 +16,33 @@ class Product:
     def person(self, user: str, email: str, *groups: str, ip: str = "192.0.2.1", **traits) -> None:
         at = f"2026-06-0{1 + len(self.calls) % 8}T10:00:00Z"
         context = {"ip": ip}
-        self._call("identify", at, userId=user, anonymousId=f"a_{user}", context=context,
-                   traits={"email": email, "email_verified": True, **traits})  # fmt: skip
+        self._call(
+            "identify",
+            at,
+            userId=user,
+            anonymousId=f"a_{user}",
+            context=context,
+            traits={"email": email, "email_verified": True, **traits},
+        )
         for group in groups or (None,):
             extra = {} if group is None else {"groupId": group}
-            self._call("track", at, userId=user, event="query_run", properties={},
-                       context={**context, **extra})  # fmt: skip
+            self._call(
+                "track",
+                at,
+                userId=user,
+                event="query_run",
+                properties={},
+                context={**context, **extra},
+            )
 
     def workspace(self, group: str, name: str, by: str, **traits) -> None:
-        self._call("group", "2026-06-01T10:00:00Z", userId=by, groupId=group,
-                   traits={"name": name, **traits})  # fmt: skip
+        self._call(
+            "group",
+            "2026-06-01T10:00:00Z",
+            userId=by,
+            groupId=group,
+            traits={"name": name, **traits},
+        )
 
     def _call(self, kind: str, at: str, **fields) -> None:
         number = len(self.calls)
@@ -35,13 +52,23 @@ class Product:
 
 
 def salesforce(object_id: str, **fields) -> dict:
-    return {"Id": object_id, "SystemModstamp": "2026-06-01T00:00:00.000+0000",
-            "CreatedDate": "2026-01-01T00:00:00.000+0000", "IsDeleted": False, **fields}  # fmt: skip
+    return {
+        "Id": object_id,
+        "SystemModstamp": "2026-06-01T00:00:00.000+0000",
+        "CreatedDate": "2026-01-01T00:00:00.000+0000",
+        "IsDeleted": False,
+        **fields,
+    }
 
 
 def hubspot(object_id: str, **properties) -> dict:
-    return {"id": object_id, "properties": properties, "updatedAt": "2026-06-01T00:00:00.000Z",
-            "createdAt": "2026-01-01T00:00:00.000Z", "archived": False}  # fmt: skip
+    return {
+        "id": object_id,
+        "properties": properties,
+        "updatedAt": "2026-06-01T00:00:00.000Z",
+        "createdAt": "2026-01-01T00:00:00.000Z",
+        "archived": False,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +91,15 @@ def built(tmp_path_factory) -> Installation:
     product.workspace("acc_gmail", "Kitchen Table Co", "gm1")
     product.person("stranger", "someone@gmail.com", first_name="Some", last_name="One")
     # a contractor in two accounts, and mostly in the second
-    product.person("con", "con@freelance.io", "acc_big", "acc_gmail", "acc_gmail",
-                   first_name="Con", last_name="Tractor")  # fmt: skip
+    product.person(
+        "con",
+        "con@freelance.io",
+        "acc_big",
+        "acc_gmail",
+        "acc_gmail",
+        first_name="Con",
+        last_name="Tractor",
+    )
     # an acquisition: two of three have the new address already, a third signs up with it
     product.person("old1", "fay@oldname.com", "acc_bought", first_name="Fay", last_name="Baker")
     product.person("old2", "gus@oldname.com", "acc_bought", first_name="Gus", last_name="Young")
@@ -75,17 +109,29 @@ def built(tmp_path_factory) -> Installation:
     product.workspace("acc_bought", "Oldname Analytics", "old1", employees=120, industry="Media")
     product.person("new3", "joe@newowner.com", first_name="Joe", last_name="Quinn")
     # told by company name, and by the office's address
-    product.person("told", "kay@gmail.com", company="Oldname Analytic, Inc.",
-                   first_name="Kay", last_name="Urban")  # fmt: skip
-    product.person("office", "lea@gmail.com", ip="203.0.113.40", first_name="Lea", last_name="Vogel")
+    product.person(
+        "told",
+        "kay@gmail.com",
+        company="Oldname Analytic, Inc.",
+        first_name="Kay",
+        last_name="Urban",
+    )
+    product.person(
+        "office", "lea@gmail.com", ip="203.0.113.40", first_name="Lea", last_name="Vogel"
+    )
     product.person("shared", "max@gmail.com", ip="198.51.100.9", first_name="Max", last_name="Xu")
     # two of one name in one account
     product.person("tw1", "sam.lopez@twins.com", "acc_twins", first_name="Sam", last_name="Lopez")
     product.person("tw2", "sam.lopez2@twins.com", "acc_twins", first_name="Sam", last_name="Lopez")
     product.workspace("acc_twins", "Twins", "tw1")
     for k in range(30):
-        product.person(f"x{k}", f"name{k}@crowd{k}.com", f"acc_x{k}", first_name=f"Pat{chr(97 + k % 26)}",
-                       last_name=f"Crowd{chr(97 + k % 26)}{chr(97 + k // 26)}")  # fmt: skip
+        product.person(
+            f"x{k}",
+            f"name{k}@crowd{k}.com",
+            f"acc_x{k}",
+            first_name=f"Pat{chr(97 + k % 26)}",
+            last_name=f"Crowd{chr(97 + k % 26)}{chr(97 + k // 26)}",
+        )
     new.land_lines("events/segment/all.jsonl", product.calls)
     new.land_text(
         "contracts/contracts.csv",
@@ -104,23 +150,44 @@ def built(tmp_path_factory) -> Installation:
             salesforce("001BIG", Name="BigCo Inc.", Website="www.bigco.com", ParentId="001OLD"),
             salesforce("001OLD", Name="Oldname", Website="oldname.com", ParentId="001BIG"),
             salesforce("001NEW", Name="New Owner", Website="https://newowner.com"),
-            salesforce("001MIS", Name="Oldname Analitics", NumberOfEmployees=120, Industry="Media",
-                       BillingCountry="DE", ParentId="001NOBODY"),
+            salesforce(
+                "001MIS",
+                Name="Oldname Analytix",
+                NumberOfEmployees=120,
+                Industry="Media",
+                BillingCountry="DE",
+                ParentId="001NOBODY",
+            ),
             salesforce("001TWN", Name="Twins", Website="twins.com"),
         ],
-    )  # fmt: skip
+    )
     new.land_lines(
         "crm/contacts/all.jsonl",
         [
-            salesforce("003EVE", FirstName="Eve", LastName="Olsen", Email="EVE@gmail.com",
-                       AccountId="001OLD"),
-            salesforce("003FAY", FirstName="Fay", LastName="Bakker", Email="fay.b@hotmail.com",
-                       AccountId="001OLD"),
-            salesforce("003HOM", FirstName="Hal", LastName="Petrov", Email="hal@elsewhere.com",
-                       AccountId="001NOT"),
+            salesforce(
+                "003EVE",
+                FirstName="Eve",
+                LastName="Olsen",
+                Email="EVE@gmail.com",
+                AccountId="001OLD",
+            ),
+            salesforce(
+                "003FAY",
+                FirstName="Fay",
+                LastName="Bakker",
+                Email="fay.b@hotmail.com",
+                AccountId="001OLD",
+            ),
+            salesforce(
+                "003HOM",
+                FirstName="Hal",
+                LastName="Petrov",
+                Email="hal@elsewhere.com",
+                AccountId="001NOT",
+            ),
             salesforce("003TWN", FirstName="Sam", LastName="Lopez", AccountId="001TWN"),
         ],
-    )  # fmt: skip
+    )
     new.land_lines(
         "crm/companies/all.jsonl",
         [hubspot("9", name="Kitchen Table", plg_account_id="acc_gmail", domain="gmail.com")],
@@ -128,10 +195,15 @@ def built(tmp_path_factory) -> Installation:
     new.land_lines(
         "crm/contacts/hubspot.jsonl",
         [
-            hubspot("51", firstname="Gil", lastname="One", email="one@gmail.com",
-                    associatedcompanyid="9"),
+            hubspot(
+                "51",
+                firstname="Gil",
+                lastname="One",
+                email="one@gmail.com",
+                associatedcompanyid="9",
+            ),
         ],
-    )  # fmt: skip
+    )
     new.ingest()
     new.build_identity()
     return new

@@ -14,26 +14,44 @@ LAST = ["adler", "baker", "costa", "dietz", "evans", "fischer", "garcia", "huber
 
 def person(key: str, first: str, last: str, **fields) -> dict:
     crm = key.startswith("salesforce|")
-    return {"entity": "person", "side": "crm" if crm else "product", "record_key": key,
-            "first_name": first, "last_name": last, "country": "us", **fields}  # fmt: skip
+    return {
+        "entity": "person",
+        "side": "crm" if crm else "product",
+        "record_key": key,
+        "first_name": first,
+        "last_name": last,
+        "country": "us",
+        **fields,
+    }
 
 
 def company(key: str, name: str, **fields) -> dict:
     crm = key.startswith("salesforce|")
-    return {"entity": "account", "side": "crm" if crm else "product", "record_key": key,
-            "company": name, "country": "us", **fields}  # fmt: skip
+    return {
+        "entity": "account",
+        "side": "crm" if crm else "product",
+        "record_key": key,
+        "company": name,
+        "country": "us",
+        **fields,
+    }
 
 
 def crowd() -> list[dict]:
     """A hundred people in twenty accounts, no two of one name."""
     return [
         person(
-            f"p{i}", FIRST[i % 10], LAST[i // 10], account_id=f"acc_{i % 20}", title="analyst",
-            company=f"company {chr(97 + i % 20)}", email_local=f"{FIRST[i % 10]}.{LAST[i // 10]}",
+            f"p{i}",
+            FIRST[i % 10],
+            LAST[i // 10],
+            account_id=f"acc_{i % 20}",
+            title="analyst",
+            company=f"company {chr(97 + i % 20)}",
+            email_local=f"{FIRST[i % 10]}.{LAST[i // 10]}",
             email_domain=f"company{i % 20}.com",
         )
         for i in range(100)
-    ]  # fmt: skip
+    ]
 
 
 def linked(records: list[dict]) -> dict[tuple[str, str], float]:
@@ -46,8 +64,14 @@ def linked(records: list[dict]) -> dict[tuple[str, str], float]:
 
 def test_a_misspelt_name_at_a_private_address_in_the_same_account_is_a_match():
     # p23 is david costa of acc_3
-    contact = person("salesforce|contacts|1", "david", "cotsa", account_id="acc_3", title="analyst",
-                     email_local="davec")  # fmt: skip
+    contact = person(
+        "salesforce|contacts|1",
+        "david",
+        "cotsa",
+        account_id="acc_3",
+        title="analyst",
+        email_local="davec",
+    )
     found = linked([*crowd(), contact])
     assert found["salesforce|contacts|1", "p23"] > 0.95
 
@@ -58,8 +82,15 @@ def test_an_initial_will_do_where_the_rest_fits():
 
 
 def test_the_same_name_at_another_company_is_no_match():
-    stranger = person("salesforce|leads|1", "david", "costa", company="homonym works",
-                      title="buyer", email_local="hello", email_domain="homonym.com")  # fmt: skip
+    stranger = person(
+        "salesforce|leads|1",
+        "david",
+        "costa",
+        company="homonym works",
+        title="buyer",
+        email_local="hello",
+        email_domain="homonym.com",
+    )
     assert all(probability < 0.5 for probability in linked([*crowd(), stranger]).values())
 
 
@@ -82,8 +113,9 @@ def test_a_company_misspelt_in_the_crm_is_found_and_its_neighbour_by_number_is_n
 
 
 def test_the_more_people_there_are_the_more_evidence_is_asked_for():
-    contact = person("salesforce|contacts|1", "david", "costa", title="analyst",
-                     email_local="david.costa")  # fmt: skip
+    contact = person(
+        "salesforce|contacts|1", "david", "costa", title="analyst", email_local="david.costa"
+    )
     few = linked([*crowd(), contact])["salesforce|contacts|1", "p23"]
     many = [person(f"q{i}", "no", f"body{i}", email_local=f"nobody{i}") for i in range(2000)]
     assert linked([*crowd(), *many, contact])["salesforce|contacts|1", "p23"] < few
@@ -93,10 +125,12 @@ def test_the_order_of_the_records_changes_nothing():
     records = [
         *crowd(),
         *[
-            person(f"salesforce|contacts|{i}", FIRST[i], LAST[i][:-1], account_id=f"acc_{i * 11 % 20}")
+            person(
+                f"salesforce|contacts|{i}", FIRST[i], LAST[i][:-1], account_id=f"acc_{i * 11 % 20}"
+            )
             for i in range(10)
         ],
-    ]  # fmt: skip
+    ]
     expected = linked(records)
     assert len(expected) >= 5
     shuffled = records.copy()
