@@ -1,12 +1,13 @@
 """Which open CRM record is which person or account, as a probability, by Splink.
 
 The model is that of Fellegi and Sunter. Each comparison of a pair adds evidence: `m` is how often
-true pairs agree so far, `u` how often two strangers do. Both are fixed here and not trained on each run: the same records then get the
-same probabilities every night, a small CRM is judged as well as a large one, and a reviewer can
-read why. They were set from what the fields are (a country agrees by chance every third time, an
-account once in hundreds), and checked against the demo company's truth. Correlated fields get
-less weight than each alone would have: an address is made of its owner's name.
-The surname's weight follows how common it is in these records (term frequency).
+true pairs agree so far, `u` how often two strangers do. Both are fixed here and not trained on
+each run: the same records then get the same probabilities every night, a small CRM is judged as
+well as a large one, and a reviewer can read why. They were set from what the fields are (a
+country agrees by chance every third time, an account once in hundreds), and checked against the
+demo company's truth. Correlated fields get less weight than each alone would have: an address is
+made of its owner's name. The surname's weight follows how common it is in these records (term
+frequency).
 
 The prior follows the sizes: half of the open CRM records are expected to be somebody's.
 Blocking keeps the pairs to those that share an account, a name, a local part or a company.
