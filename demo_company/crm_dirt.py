@@ -242,7 +242,7 @@ class CrmDirt:
                     PLG_Account_Id__c=None,
                 )
         ids = list(self.crm.account_records.values())
-        if len(ids) >= 6:
+        if len(ids) >= 6 and rate > 0:
             picked = rng.permutation(len(ids))[:3]
             first, second, orphan = (by_id[ids[int(i)]] for i in picked)
             first["ParentId"], second["ParentId"] = second["Id"], first["Id"]

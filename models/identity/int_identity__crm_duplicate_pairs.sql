@@ -30,7 +30,8 @@ crm_accounts_named as (
         crm_accounts.record_id,
         case when email_domains.domain is null then crm_accounts.domain end as domain,
         {{ normalise_company_name('crm_accounts.account_name') }} as normal_name,
-        crm_accounts.country
+        crm_accounts.country,
+        crm_accounts.employees
     from crm_accounts
     left join email_domains on crm_accounts.domain = email_domains.domain
 ),
@@ -128,15 +129,55 @@ first_of_key as (
     where shared_key is not null
 ),
 
+names_alike as (
+    -- a copy keeps its facts while somebody edits its name: 'Acme (old)', 'Acme - do not use'. It is
+    -- paired with the one record it is most like, and never with one of another domain
+    select
+        copies.crm,
+        'account' as entity,
+        {{ linkage_key('originals.crm', "'accounts'", 'originals.record_id') }} as node_a,
+        {{ linkage_key('copies.crm', "'accounts'", 'copies.record_id') }} as node_b,
+        'name spelt alike, same country and employees' as evidence
+    from crm_accounts_named as copies
+    inner join crm_accounts_named as originals
+        on
+            copies.crm = originals.crm
+            and copies.country = originals.country
+            and copies.employees = originals.employees
+            and substr(copies.normal_name, 1, 4) = substr(originals.normal_name, 1, 4)
+            and copies.record_id <> originals.record_id
+    where
+        copies.domain is null
+        and (originals.domain is not null or originals.record_id < copies.record_id)
+        and {{ jaro_winkler('copies.normal_name', 'originals.normal_name') }} >= {{ var('duplicate_name_similarity') }}
+        and coalesce({{ digits_of('copies.normal_name') }}, '') = coalesce({{ digits_of('originals.normal_name') }}, '')
+    qualify
+        row_number() over (
+            partition by copies.crm, copies.record_id
+            order by
+                {{ jaro_winkler('copies.normal_name', 'originals.normal_name') }} desc,
+                case when originals.domain is null then 1 else 0 end,
+                originals.record_id asc
+        ) = 1
+),
+
 final as (
     select distinct
         crm,
         entity,
         crm || '|' || first_node as node_a,
-        crm || '|' || object || '|' || record_id as node_b,
+        {{ linkage_key('crm', 'object', 'record_id') }} as node_b,
         evidence
     from first_of_key
     where first_node <> object || '|' || record_id
+    union all
+    select
+        crm,
+        entity,
+        node_a,
+        node_b,
+        evidence
+    from names_alike
 )
 
 select * from final

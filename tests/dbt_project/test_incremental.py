@@ -310,8 +310,8 @@ def test_people_are_the_same_whatever_the_order_and_the_batches_of_loading(
     at_once = Installation(tmp_path_factory.mktemp("at_once"))
     in_batches = Installation(tmp_path_factory.mktemp("in_batches"))
     at_once.manifest = in_batches.manifest = installation.manifest
-    at_once.dbt("seed", "--select", *SEEDS, "free_email_domains")
-    in_batches.dbt("seed", "--select", *SEEDS, "free_email_domains")
+    at_once.dbt("seed", "--select", *SEEDS, "free_email_domains", "account_evidence")
+    in_batches.dbt("seed", "--select", *SEEDS, "free_email_domains", "account_evidence")
 
     at_once.land("all.jsonl", ORDERED)
     expected = identities(at_once)
