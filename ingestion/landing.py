@@ -13,8 +13,7 @@ from pathlib import Path
 
 from warehouse.settings import DEMO_MARKER
 
-EVENT_FORMATS = ("segment", "rudderstack")
-EVENT_FORMATS_LATER = ("posthog", "amplitude", "mixpanel")
+EVENT_FORMATS = ("segment", "rudderstack", "posthog", "amplitude", "mixpanel")
 CSV_DATASETS = (
     "contracts",
     "fx_rates",
@@ -138,8 +137,6 @@ def _identify(parts: tuple[str, ...], name: str) -> tuple[Source | None, str | N
 
 
 def _identify_events(part: str, name: str) -> tuple[Source | None, str | None]:
-    if part in EVENT_FORMATS_LATER:
-        return None, f"format not supported yet: {part} (supported: {', '.join(EVENT_FORMATS)})"
     if part not in EVENT_FORMATS:
         return None, f"unknown event format: {part} (supported: {', '.join(EVENT_FORMATS)})"
     if name.endswith(".parquet"):

@@ -18,10 +18,12 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.errors import FileRefused
+from ingestion.formats import json_columns
 from ingestion.lake import glob_escape, sql_text
 from ingestion.landing import LandingFile, Source, modified_at
 from ingestion.lines import LineBlock, bad_lines, read_lines
-from ingestion.parsing import MACROS, PARSERS, parser_sql
+from ingestion.parsers import PARSERS
+from ingestion.parsing import MACROS, parser_sql
 from ingestion.tables import csv_parser_sql, read_csv_file
 
 BATCH_BYTES = 96 * 1024 * 1024
@@ -234,13 +236,14 @@ class Stager:
     def _parquet_lines(self, job: Job) -> str:
         """A Parquet row as the JSON line it stands for; JSON kept as text is unwrapped."""
         path = sql_text(glob_escape(str(job.file.location)))
+        json_names = json_columns(job.file.source.dataset, job.file.source.part)
         columns = self._connection.execute(
             f"describe select * from read_parquet({path}, hive_partitioning = false)"
         ).fetchall()
         members = []
         for name, kind, *_ in columns:
             quoted = '"' + name.replace('"', '""') + '"'
-            if name in ("context", "properties", "traits") and kind in ("VARCHAR", "JSON"):
+            if name in json_names and kind in ("VARCHAR", "JSON"):
                 value = f"coalesce(try_cast({quoted} as json), to_json({quoted}))"
             else:
                 value = f"to_json({quoted})"
