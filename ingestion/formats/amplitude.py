@@ -102,18 +102,16 @@ AMPLITUDE = CallFormat(
         "event_at": "coalesce(iso_time(f_server_received_time) "
         "- (sent_at - iso_time(f_client_event_time)), said_at)",
         "properties": object_or_empty("f_properties"),
-        # either operations, or what is known by kind and key of the group
-        "group_traits": "case when f_group_set is not null then f_group_set "
-        "when groups is not null and starts_with(f_group_properties, '{') "
-        "then coalesce(json_extract_string(json_extract(f_group_properties, '$.*')[1], '$.*')[1], "
-        "f_group_properties) else f_group_properties end",
-        "traits": f"""
+        # operations, or what is known by kind and key of the group, or the properties alone
+        "group_properties": object_or_empty("f_group_properties"),
+        "group_traits": "case when f_group_set is not null then object_text(f_group_set) "
+        "else coalesce(object_text(json_extract_string(group_properties, '$.*.*')[1]), "
+        "group_properties) end",
+        "traits": """
             case
-                when f_event = '$groupidentify' then
-                    case when starts_with(group_traits, '{{') then {object_or_empty("group_traits")}
-                    else {object_or_empty("f_group_properties")} end
+                when f_event = '$groupidentify' then group_traits
                 when call_type = 'identify' then user_traits
-                else '{{}}'
+                else '{}'
             end
         """,
     },

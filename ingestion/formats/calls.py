@@ -133,20 +133,26 @@ def _call_checks(form: CallFormat, now: datetime) -> tuple[tuple[str, str, str],
 
 
 def _text_checks(form: CallFormat) -> tuple[tuple[str, str, str], ...]:
-    # the text is looked at first: the JSON is parsed again only where there may be a case
-    return tuple(
-        (
-            f"""
+    if not form.text_objects:
+        return ()
+    # everything else is in there; and the text is looked at first: the JSON is parsed again
+    # only where there may be a case
+    return (
+        ("properties is null", "bad_value", "'properties: a JSON object was expected'"),
+        *(
+            (
+                f"""
             case
                 when starts_with({name}, '{{') and contains(line, '\\"')
                     then json_type(line, {sql_text(form.fields[name])}) = 'VARCHAR'
                 else false
             end
             """,
-            "bad_value",
-            sql_text(f"{form.fields[name][2:]}: a JSON object was expected, not one as text"),
-        )
-        for name in form.text_objects
+                "bad_value",
+                sql_text(f"{form.fields[name][2:]}: a JSON object was expected, not one as text"),
+            )
+            for name in form.text_objects
+        ),
     )
 
 
@@ -157,7 +163,7 @@ def object_or_empty(field: str) -> str:
 
 def row_hash() -> str:
     """An id for a row whose vendor gave none: equal rows are one, however they are spaced."""
-    return "'row-' || md5(cast(json(line) as varchar))"
+    return "case when json_valid(line) then 'row-' || md5(cast(json(line) as varchar)) end"
 
 
 def looks_generated(text: str) -> str:

@@ -26,7 +26,7 @@ def group_steps(groups: str) -> dict[str, str]:
     """Steps up to ``account_group``, the account's id; ``groups``: JSON text of kind → key."""
     names = "[" + ", ".join(sql_text(name) for name in _NAMES) + "]"
     return {
-        "groups": f"case when starts_with({groups}, '{{') and {groups} != '{{}}' then {groups} end",
+        "groups": f"nullif(object_text({groups}), '{{}}')",
         "group_kinds": "case when groups is not null then list_transform("
         f"json_keys(groups), lambda kind: {_normal('kind')}) end",
         "group_keys": "case when groups is not null then json_extract_string(groups, '$.*') end",

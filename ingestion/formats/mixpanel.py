@@ -182,7 +182,8 @@ MIXPANEL = CallFormat(
         "page_url": "f_url",
         # the first referrer ever stands in only where the row does not show the page whole
         "referrer_url": "nullif(given(coalesce(given(f_referrer), "
-        "case when f_url_search is null then f_initial_referrer end)), '$direct')",
+        "case when call_type = 'page' and f_url_search is null then f_initial_referrer end)), "
+        "'$direct')",
         **campaign_values("f_url_search is not null"),
     },
     names={
