@@ -83,7 +83,8 @@ class Parser:
 
     ``checks``: ordered ``(condition, reason, detail)`` SQL; the first true one refuses the
     row. ``values``: lake column → SQL over the fields. ``steps``: named expressions that
-    both may use, in order of need.
+    both may use, in order of need. A step that names an earlier one repeats its SQL: where
+    that grows too big, ``layers`` go before, each taken from the one before it.
     """
 
     fields: Mapping[str, str]
@@ -91,6 +92,7 @@ class Parser:
     steps: Mapping[str, str]
     checks: tuple[tuple[str, str, str], ...]
     values: Mapping[str, str]
+    layers: tuple[Mapping[str, str], ...] = ()
 
 
 def parser_sql(parser: Parser) -> str:
@@ -99,6 +101,11 @@ def parser_sql(parser: Parser) -> str:
     fields = ",\n        ".join(
         f'taken[{index}] as "{name}"' for index, name in enumerate(parser.fields, start=1)
     )
+    layers, last = "", "fields_named"
+    for number, layer in enumerate(parser.layers, start=1):
+        named = ", ".join(f'{sql} as "{name}"' for name, sql in layer.items())
+        layers += f"layer_{number} as (select *, {named} from {last}),\n\n    "
+        last = f"layer_{number}"
     # each step sees the ones before it
     steps = "".join(f',\n        {sql} as "{name}"' for name, sql in parser.steps.items())
     nested = [
@@ -141,9 +148,9 @@ def parser_sql(parser: Parser) -> str:
         from fields_taken
     ),
 
-    steps_taken as (
+    {layers}steps_taken as (
         select *{steps}
-        from fields_named
+        from {last}
     ),
 
     judged as (

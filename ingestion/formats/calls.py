@@ -4,6 +4,7 @@ A `CallFormat` says how a format spells the parts of a call; `calls_parser` adds
 same for all: the rules that refuse a row and the columns of ``lake/events``.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +43,8 @@ class CallFormat:
     names: Mapping[str, str]
     json_columns: tuple[str, ...]
     text_objects: tuple[str, ...] = ()
+    # steps build on steps: without layers, PostHog's SQL took three seconds to plan
+    is_layered: bool = True
     # a server that describes an account acts for nobody
     is_group_without_person_accepted: bool = False
 
@@ -51,8 +54,9 @@ def calls_parser(source_format: str, now: datetime, form: CallFormat) -> Parser:
     return Parser(
         fields=form.fields,
         plain=form.plain,
+        layers=layers_of(form.steps) if form.is_layered else (),
         steps={
-            **form.steps,
+            **({} if form.is_layered else form.steps),
             "received_at": f"case when given(given_received_at) is null then {sql_timestamp(now)} "
             "else said_received_at end",
         },
@@ -154,6 +158,19 @@ def _text_checks(form: CallFormat) -> tuple[tuple[str, str, str], ...]:
             for name in form.text_objects
         ),
     )
+
+
+def layers_of(steps: Mapping[str, str]) -> tuple[dict[str, str], ...]:
+    """The steps by depth: each layer names only fields and steps of the layers before it."""
+    layers: list[dict[str, str]] = []
+    depths: dict[str, int] = {}
+    for name, sql in steps.items():
+        words = set(re.findall(r"\w+", sql))
+        depths[name] = 1 + max((depths[word] for word in words & depths.keys()), default=-1)
+        if depths[name] == len(layers):
+            layers.append({})
+        layers[depths[name]][name] = sql
+    return tuple(layers)
 
 
 def object_or_empty(field: str) -> str:

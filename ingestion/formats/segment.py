@@ -89,4 +89,5 @@ SEGMENT = CallFormat(
         "received": "receivedAt",
     },
     json_columns=("context", "properties", "traits"),
+    is_layered=False,
 )
