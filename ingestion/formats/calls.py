@@ -107,12 +107,12 @@ def _call_checks(form: CallFormat, now: datetime) -> tuple[tuple[str, str, str],
         (nobody, "missing_id", sql_text(f"neither {names['user']} nor {names['anonymous']}")),
         ("given(given_at) is null", "missing_timestamp", "null"),
         (
-            "said_at is null",
+            f"said_at is null or {_has_impossible_offset('given_at')}",
             "bad_timestamp",
             f"{sql_text(names['timestamp'] + ': ')} || left(given_at, 100)",
         ),
         (
-            "received_at is null",
+            f"received_at is null or {_has_impossible_offset('given_received_at')}",
             "bad_timestamp",
             f"{sql_text(names['received'] + ': ')} || left(given_received_at, 100)",
         ),
@@ -133,6 +133,15 @@ def _call_checks(form: CallFormat, now: datetime) -> tuple[tuple[str, str, str],
         ),
         ("properties is null", "bad_value", "'properties: a JSON object was expected'"),
         ("traits is null", "bad_value", "'traits: a JSON object was expected'"),
+    )
+
+
+def _has_impossible_offset(text: str) -> str:
+    # DuckDB takes any offset from UTC; there is none of more than 14 hours
+    offset = sql_text(":[0-9.]+ ?[+-](1[5-9]|[2-9][0-9]|14:?(0[1-9]|[1-9]))")
+    return (
+        f"case when {text} is null or ends_with({text}, 'Z') then false "
+        f"else regexp_matches({text}, {offset}) end"
     )
 
 
