@@ -66,45 +66,69 @@ def scan_landing(landing_dir: Path) -> list[LandingFile]:
 
 
 def _walk(root: Path, folder: Path) -> Iterator[LandingFile]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if _is_ignored(entry.name) or (folder == root and entry.name == DEMO_MARKER):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(root, Path(entry.path))
-            else:
+    try:
+        with os.scandir(folder) as found:
+            entries = list(found)
+    except FileNotFoundError:
+        return  # gone since its folder was listed
+    except OSError as error:
+        yield _problem(root, folder, f"a folder that cannot be read ({error.strerror})")
+        return
+    for entry in entries:
+        if _is_ignored(entry.name) or (folder == root and entry.name == DEMO_MARKER):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(root, Path(entry.path))
+        else:
+            try:
                 yield _describe(root, Path(entry.path))
+            except FileNotFoundError:
+                continue
 
 
 def _is_ignored(name: str) -> bool:
     return name.startswith((".", "_")) or name.lower().endswith(_TEMPORARY)
 
 
-def _describe(root: Path, location: Path) -> LandingFile:
+def _shown_path(root: Path, location: Path) -> str:
     relative = location.relative_to(root)
-    path = os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
+    return os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
 
-    def unusable(problem: str, status: str = "refused") -> LandingFile:
-        facts = location.lstat()
-        return LandingFile(path, location, facts.st_size, modified_at(facts), None, problem, status)
 
+def _problem(root: Path, location: Path, problem: str, status: str = "refused") -> LandingFile:
+    path = _shown_path(root, location)
+    facts = location.lstat()
+    return LandingFile(
+        path, location, facts.st_size, modified_at(facts), None, f"{path}: {problem}", status
+    )
+
+
+def _describe(root: Path, location: Path) -> LandingFile:
     if location.is_symlink():
-        target = location.resolve()
+        try:
+            target = location.resolve()
+            target.is_dir()
+        except (OSError, RuntimeError):  # Python before 3.13 raises the latter
+            return _problem(root, location, "a link to itself")
         if not target.is_relative_to(root):
-            return unusable(
-                f"{path}: a link to {target}, outside the landing folder; copy the file itself here"
+            return _problem(
+                root,
+                location,
+                f"a link to {target}, outside the landing folder; copy the file itself here",
             )
         if not target.exists():
-            return unusable(f"{path}: a link to nothing ({target})")
+            return _problem(root, location, f"a link to nothing ({target})")
         if target.is_dir():
-            return unusable(f"{path}: a link to a folder; folder links are not followed")
-    if not stat.S_ISREG(location.stat().st_mode):
-        return unusable(f"{path}: not a regular file")
-    source, problem = _identify(relative.parts, location.name.lower())
-    if problem:
-        return unusable(f"{path}: {problem}", "unsupported")
+            return _problem(root, location, "a link to a folder; folder links are not followed")
     facts = location.stat()
-    return LandingFile(path, location, facts.st_size, modified_at(facts), source)
+    if not stat.S_ISREG(facts.st_mode):
+        return _problem(root, location, "not a regular file")
+    source, problem = _identify(location.relative_to(root).parts, location.name.lower())
+    if problem:
+        return _problem(root, location, problem, "unsupported")
+    return LandingFile(
+        _shown_path(root, location), location, facts.st_size, modified_at(facts), source
+    )
 
 
 def modified_at(facts: os.stat_result) -> datetime:

@@ -142,8 +142,9 @@ def files() -> dict[str, tuple[bytes, Counts | Refused | Unsupported]]:
             Counts(4, 3, 1, 0, ("unreadable_file",)),
         ),
         "a wrong check sum.jsonl.gz": (
+            # what came with the wrong sum is not believed
             _with_a_wrong_sum(compressed("sum", 3)),
-            Counts(4, 3, 1, 0, ("unreadable_file",)),
+            Counts(1, 0, 1, 0, ("unreadable_file",)),
         ),
         "only the head.jsonl.gz": (
             compressed("head")[:10],
@@ -151,11 +152,11 @@ def files() -> dict[str, tuple[bytes, Counts | Refused | Unsupported]]:
         ),
         "only the magic.jsonl.gz": (b"\x1f\x8b", Counts(1, 0, 1, 0, ("unreadable_file",))),
         "a bomb of one line.jsonl.gz": (
-            gzip.compress(bytes(200_000_000), 1),
+            gzip.compress(bytes(120_000_000), 1),
             Counts(1, 0, 1, 0, ("line_too_long",)),
         ),
         "a bomb of blank lines.jsonl.gz": (
-            gzip.compress(b"\n" * 60_000_000 + goods("bomb"), 1),
+            gzip.compress(b"\n" * 30_000_000 + goods("bomb"), 1),
             Counts(2, 2),
         ),
         # names
@@ -220,7 +221,7 @@ def parquet_files() -> dict[str, tuple[bytes, Counts | Refused | Unsupported]]:
     many = parquet(
         f"select 'many ' || n as \"messageId\", {CALL}, repeat(md5(n::varchar), 20) as noise "
         "from range(60000) as numbers (n)",
-        ", row_group_size 2048, compression uncompressed",
+        ", row_group_size 2048, compression zstd",
     )
     middle = len(many) // 2
     sink = io.BytesIO()
@@ -230,7 +231,7 @@ def parquet_files() -> dict[str, tuple[bytes, Counts | Refused | Unsupported]]:
             parquet("select 1 as a, 'b' as c from range(3)"),
             Counts(3, 0, 3, 0, ("missing_message_id",) * 3),
         ),
-        "no columns.parquet": (sink.getvalue(), Counts(0, 0)),
+        "no columns.parquet": (sink.getvalue(), Refused("cannot be read as Parquet")),
         "no rows.parquet": (
             parquet(f"select 'none' as \"messageId\", {CALL} where false"),
             Counts(0, 0),
@@ -248,10 +249,7 @@ def parquet_files() -> dict[str, tuple[bytes, Counts | Refused | Unsupported]]:
         ),
         "columns with quotes.parquet": (
             parquet(
-                f'select \'quotes\' as "messageId", {CALL}, 1 as "it\'s", 2 as "a""b", '
-                '3 as "a.b", 4 as "$x", 5 as ""'
-                if False
-                else f'select \'quotes\' as "messageId", {CALL}, 1 as "it\'s", '
+                f'select \'quotes\' as "messageId", {CALL}, 1 as "it\'s", '
                 '2 as "a""b", 3 as "a.b", 4 as "$x"'
             ),
             Counts(1, 1),
