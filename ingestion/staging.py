@@ -128,9 +128,24 @@ class Stager:
                 "line": pa.chunked_array([block.lines for _, block in full]),
             }
         )
+        self._judge_lines(dataset, sql, lines)
+
+    def _judge_lines(self, dataset: str, sql: str, lines: pa.Table) -> None:
+        """Judge the lines at once; in halves where that takes more memory than there is.
+
+        A few megabytes of JSON can stand for gigabytes of parsed values.
+        """
         self._connection.register("lines", lines)
-        self._take(dataset, sql)
-        self._connection.unregister("lines")
+        try:
+            self._take(dataset, sql)
+        except duckdb.OutOfMemoryException:
+            if len(lines) == 1:
+                raise
+            half = len(lines) // 2
+            self._judge_lines(dataset, sql, lines.slice(0, half))
+            self._judge_lines(dataset, sql, lines.slice(half))
+        finally:
+            self._connection.unregister("lines")
 
     def _read_ahead(self, jobs: list[Job]) -> Iterator[tuple[Job, LineBlock]]:
         """Blocks of all files, read by threads (decompression frees the interpreter lock)."""

@@ -7,11 +7,14 @@ import gzip
 import json
 import os
 
+import duckdb
 import pytest
 
+from ingestion.landing import scan_landing
 from ingestion.lines import BLOCK_BYTES, read_lines
 from ingestion.run import ingest
-from tests.ingestion.conftest import Installation, track
+from ingestion.staging import Job, Stager
+from tests.ingestion.conftest import NOW, Installation, track
 from tests.ingestion.hostile_files import Refused, Unsupported, files, goods
 from tests.ingestion.hostile_lines import corpus
 from tests.ingestion.vendor_rows import STORIES
@@ -191,6 +194,26 @@ def test_a_home_with_special_characters_quarantines_too(tmp_path):
     home.land("events/segment/a.jsonl", [track("m1"), "broken"])
     home.ingest()
     assert home.ops("select line_number, reason from quarantine") == [(2, "malformed_json")]
+
+
+def test_lines_that_need_more_memory_than_there_is_are_judged_in_smaller_parts(tmp_path):
+    home = Installation(tmp_path / "home")
+    numbers = '{"a":[' + "1," * 200_000 + "1]}"
+    home.land(
+        "events/segment/wide.jsonl",
+        [json.dumps(track(f"m{n}", properties=0)).replace(': 0}', f": {numbers}}}")
+         for n in range(20)],
+    )  # fmt: skip
+    with duckdb.connect(config={"memory_limit": "80MB", "threads": 2}) as connection:
+        connection.execute("set timezone = 'UTC'")
+        stager = Stager(connection, tmp_path / "staging", NOW)
+        staged = stager.stage([Job(0, file) for file in scan_landing(home.landing)])
+        assert dict(staged.rows_read) == {0: 20}
+        assert len(list((tmp_path / "staging/events").iterdir())) > 1
+        assert connection.execute(
+            f"select count(*), count(distinct message_id), min(length(properties)) "
+            f"from {stager.staged_files('events')}"
+        ).fetchall() == [(20, 20, len(numbers))]
 
 
 # files that change while others are read
