@@ -152,6 +152,11 @@ def _text_checks(form: CallFormat) -> tuple[tuple[str, str, str], ...]:
     # only where there may be a case
     return (
         ("properties is null", "bad_value", "'properties: a JSON object was expected'"),
+        (
+            "case when starts_with(group_id, '{') then json_valid(group_id) else false end",
+            "bad_value",
+            "'the account: a plain value was expected'",
+        ),
         *(
             (
                 f"""

@@ -119,6 +119,8 @@ MIXPANEL = CallFormat(
         "f_anon_id",
         "f_identified_id",
         "f_alias",
+        "f_merged_first",
+        "f_merged_second",
         "f_processed",
     ),
     steps={

@@ -178,6 +178,17 @@ LATER_THAN_NOW = {
 }
 
 
+def account_as_object(name: str) -> dict:
+    row = good(name)
+    if name == "posthog":
+        row["properties"]["$groups"] = {"company": {"id": 1}}
+    elif name == "amplitude":
+        row["groups"] = {"company": {"id": 1}}
+    else:
+        row["properties"]["company"] = [{"id": 1}]
+    return row
+
+
 def refused_rows(name: str) -> dict[str, tuple[str, str | dict]]:
     no_times = {}
     if name == "amplitude":
@@ -215,6 +226,7 @@ def refused_rows(name: str) -> dict[str, tuple[str, str | dict]]:
             "bad_value",
             edited(name, **{text[name]: [1]}),
         ),
+        "an object for the account": ("bad_value", account_as_object(name)),
         "properties as text": ("bad_value", edited(name, **{text[name]: nested})),
     }
 
