@@ -112,6 +112,10 @@ models_built as (
     select
         'stg_events__user_agents' as model_name,
         'none' as rules_of
+    union all
+    select
+        'stg_events__event_names' as model_name,
+        'none' as rules_of
 ),
 
 final as (
