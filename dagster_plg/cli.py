@@ -1,5 +1,6 @@
 """The `plg` command."""
 
+import atexit
 import json
 import sys
 from dataclasses import asdict
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from dagster_plg.memory import collect_rarely, keep_what_is_loaded
+from dagster_plg.memory import collect_rarely, end_quickly
 from warehouse.settings import Settings
 
 app = typer.Typer(
@@ -361,6 +362,7 @@ def dbt_command(context: typer.Context) -> None:
 def main() -> None:
     """Entry point: an expected error is one clear line and exit code 1."""
     collect_rarely()
+    atexit.register(end_quickly)
     try:
         app()
     except (KeyboardInterrupt, BrokenPipeError):
@@ -371,5 +373,3 @@ def main() -> None:
         message = str(error).strip() or type(error).__name__
         err.print(f"error: {message}", highlight=False, markup=False)
         sys.exit(1)
-    finally:
-        keep_what_is_loaded()

@@ -31,6 +31,9 @@ BATCH_BYTES = 96 * 1024 * 1024
 
 READERS = 2
 
+PIECE_FORMAT = "format parquet, compression snappy, dictionary_size_limit 1"
+"""Pieces are read once and thrown away: dictionaries of ids that hardly repeat are not worth it."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -282,7 +285,7 @@ class Stager:
         piece = self._folder / dataset / f"piece-{self._pieces:06d}.parquet"
         piece.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._connection.execute(f"copy ({sql}) to {sql_text(piece)} (format parquet)")
+            self._connection.execute(f"copy ({sql}) to {sql_text(piece)} ({PIECE_FORMAT})")
         except duckdb.Error:
             piece.unlink(missing_ok=True)  # half a file would break whoever reads the folder
             raise
