@@ -24,6 +24,8 @@ CSV_DATASETS = (
     "targets",
 )
 JSON_LINES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz")
+# PostHog names the compression inside, which the Parquet reader finds out by itself
+PARQUET = (".parquet", *(f".parquet.{name}" for name in ("zst", "gz", "sz", "lz4", "br")))
 _TEMPORARY = (".tmp", ".part", ".partial", ".crdownload", ".filepart", ".swp", ".lock", "~")
 
 
@@ -87,7 +89,8 @@ def _walk(root: Path, folder: Path) -> Iterator[LandingFile]:
 
 
 def _is_ignored(name: str) -> bool:
-    return name.startswith((".", "_")) or name.lower().endswith(_TEMPORARY)
+    # an export's manifest lists its files and holds no rows
+    return name.startswith((".", "_")) or name.lower().endswith((*_TEMPORARY, "manifest.json"))
 
 
 def _shown_path(root: Path, location: Path) -> str:
@@ -163,7 +166,7 @@ def _identify(parts: tuple[str, ...], name: str) -> tuple[Source | None, str | N
 def _identify_events(part: str, name: str) -> tuple[Source | None, str | None]:
     if part not in EVENT_FORMATS:
         return None, f"unknown event format: {part} (supported: {', '.join(EVENT_FORMATS)})"
-    if name.endswith(".parquet"):
+    if name.endswith(PARQUET):
         return Source("events", part, "parquet"), None
     if name.endswith(JSON_LINES):
         return Source("events", part, "lines"), None

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ingestion.landing import LandingFile
+from ingestion.landing import PARQUET, LandingFile
 from ingestion.manifest import FileRecord, Manifest
 
 
@@ -168,7 +168,7 @@ def _mark_copies(plan: Plan, manifest: Manifest) -> None:
 
 def _source(path: str) -> tuple[tuple[str, ...], bool]:
     # an empty file is good as lines and no Parquet
-    return place(path), path.lower().endswith(".parquet")
+    return place(path), path.lower().endswith(PARQUET)
 
 
 def place(path: str) -> tuple[str, ...]:

@@ -117,6 +117,21 @@ def test_every_format_of_the_landing_layout_has_a_mapping():
     assert set(EVENT_FORMATS) == set(FORMATS) == set(STORIES)
 
 
+def test_files_are_known_by_the_names_vendors_give_them(installation, tmp_path):
+    write_parquet(tmp_path / "x.parquet", STORIES["posthog"]())
+    whole = (tmp_path / "x.parquet").read_bytes()
+    installation.land("events/posthog/2026-02-01_events/part-0.parquet.zst", whole)
+    installation.land("events/posthog/2026-02-01_events/run_manifest.json", '{"files": ["x"]}')
+    installation.land("events/amplitude/100001/100001_2026-02-01_10#0.json.gz",
+                      STORIES["amplitude"]())  # fmt: skip
+    report = installation.ingest()
+    assert (report.files_refused, report.files_unsupported) == ([], [])
+    assert installation.ops("select path, rows_accepted from ingest_files order by 1") == [
+        ("events/amplitude/100001/100001_2026-02-01_10#0.json.gz", 8),
+        ("events/posthog/2026-02-01_events/part-0.parquet.zst", 8),
+    ]
+
+
 # what makes a row a repeat, and what is refused
 
 
