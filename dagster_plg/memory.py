@@ -5,6 +5,7 @@ that live as long as the process. Every full collection walks all of them: a thi
 time of a small run, for nothing; the collection at exit alone takes seconds.
 """
 
+import atexit
 import gc
 import os
 import sys
@@ -18,8 +19,9 @@ def collect_rarely() -> None:
 
 
 def keep_what_is_loaded() -> None:
-    """Leave all objects of now out of every later collection."""
+    """Leave all objects of now out of every later collection but the one at exit."""
     gc.freeze()
+    atexit.register(gc.unfreeze)
 
 
 def end_quickly() -> None:
@@ -28,7 +30,7 @@ def end_quickly() -> None:
     DuckDB's binding lists every object that is left then ("nanobind: leaked …"), which is
     no news to the user: stderr is closed to it. Nothing of ours is written after this.
     """
-    keep_what_is_loaded()
+    gc.freeze()
     sys.stderr.flush()
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
         os.dup2(nowhere.fileno(), 2)
