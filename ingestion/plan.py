@@ -7,9 +7,9 @@ time changed.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 
-from ingestion.landing import LandingFile
+from ingestion.landing import PARQUET, LandingFile
 from ingestion.manifest import FileRecord, Manifest
 
 
@@ -67,6 +67,29 @@ def plan_withdrawal(
     for record in records:
         plan.replaced[record.file_id] = (record, "withdrawn", None)
     add_dependents(plan, list(files), manifest)
+    _mark_copies(plan, manifest)
+    return plan
+
+
+def plan_reread(files: Iterable[LandingFile], manifest: Manifest, first: date, last: date) -> Plan:
+    """The plan that reads again every event file with rows received in a span of days."""
+    files = list(files)
+    found = {file.path: file for file in files if file.source is not None}
+    plan = Plan()
+    for path in sorted(manifest.live):
+        record = manifest.loaded(path)
+        if record is None or record.dataset != "events" or record.first_received_date is None:
+            continue
+        if record.first_received_date > last or record.last_received_date < first:
+            continue
+        if path not in found:
+            plan.notes.append(
+                f"{path}: is no longer in the landing folder; its rows stay as they are"
+            )
+            continue
+        plan.read.append(Candidate(found[path], _hash(found[path])))
+        plan.replaced[record.file_id] = (record, "superseded", "read again")
+    add_dependents(plan, files, manifest)
     _mark_copies(plan, manifest)
     return plan
 
@@ -153,17 +176,22 @@ def _drop_problems_that_left(plan: Plan, files: list[LandingFile], manifest: Man
 def _mark_copies(plan: Plan, manifest: Manifest) -> None:
     """Tell files whose very content another path already brought, or brings in this run."""
     owners = {
-        (place(record.path), record.sha256): record.path
+        (*_source(record.path), record.sha256): record.path
         for live in manifest.live.values()
         for record in live
         if record.status == "loaded" and record.file_id not in plan.replaced
     }
     marked: list[Candidate] = []
     for candidate in sorted(plan.read, key=lambda candidate: candidate.file.path):
-        key = (place(candidate.file.path), candidate.sha256)
+        key = (*_source(candidate.file.path), candidate.sha256)
         marked.append(replace(candidate, copy_of=owners.get(key)))
         owners.setdefault(key, candidate.file.path)
     plan.read = marked
+
+
+def _source(path: str) -> tuple[tuple[str, ...], bool]:
+    # an empty file is good as lines and no Parquet
+    return place(path), path.lower().endswith(PARQUET)
 
 
 def place(path: str) -> tuple[str, ...]:

@@ -75,3 +75,24 @@
     ] -%}
     {{ forms | join('|') }}
 {%- endmacro %}
+
+
+{#- The stems of a snake_case name's words, sorted: 'project_created' and 'create_project' are
+    both 'creat_project'. For finding one action under two names. -#}
+{% macro action_key(column) -%}
+    {{ return(adapter.dispatch('action_key', 'plg')(column)) }}
+{%- endmacro %}
+
+{% macro default__action_key(column) -%}
+    array_to_string(list_sort(list_transform(
+        string_split({{ column }}, '_'),
+        lambda word: regexp_replace(regexp_replace(word, '(ing|ed|es|e|s)$', ''), '(bb|dd|gg|ll|mm|nn|pp|rr|tt)$', substr(regexp_extract(regexp_replace(word, '(ing|ed|es|e|s)$', ''), '.$'), 1, 1))
+    )), '_')
+{%- endmacro %}
+
+{% macro spark__action_key(column) -%}
+    array_join(sort_array(transform(
+        split({{ column }}, '_'),
+        word -> regexp_replace(regexp_replace(word, '(ing|ed|es|e|s)$', ''), '([bdglmnprt])\\1$', '$1')
+    )), '_')
+{%- endmacro %}
