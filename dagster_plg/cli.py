@@ -169,6 +169,25 @@ def ingest(
 
 
 @app.command()
+def collect(
+    host: Annotated[str | None, typer.Option(help="Default PLG_COLLECT_HOST: loopback.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Default PLG_COLLECT_PORT; 0: a free one.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Receive events from Segment, RudderStack and PostHog clients over HTTP until stopped."""
+    from ingestion.collector.server import Started, configure_log, serve
+
+    def started(message: Started) -> None:
+        text = json.dumps(message.as_dict()) if as_json else "\n".join(message.lines())
+        print(text, flush=True)
+
+    configure_log()
+    serve(Settings(), host, port, on_started=started)
+
+
+@app.command()
 def build(
     select: Annotated[
         str | None, typer.Option("--select", "-s", help="dbt selection; default: all layers.")
