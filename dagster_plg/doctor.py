@@ -35,6 +35,7 @@ def examine(settings: Settings) -> list[Finding]:
         _memory(),
         _landing(settings),
         Finding(True, "now", f"{settings.now.isoformat()} ({_now_comes_from(settings)})"),
+        _collector(settings),
         *_destinations(settings),
     ]
 
@@ -85,6 +86,14 @@ def _landing(settings: Settings) -> Finding:
     if not folder.is_dir():
         return Finding(True, "landing", f"{folder} is not there yet: nothing will be ingested")
     return Finding(os.access(folder, os.R_OK), "landing", str(folder))
+
+
+def _collector(settings: Settings) -> Finding:
+    keys = (
+        "PLG_COLLECT_WRITE_KEYS" if settings.collect_write_keys else "one made at its first start"
+    )
+    address = f"{settings.collect_host}:{settings.collect_port}"
+    return Finding(True, "collector", f"`plg collect` listens on {address}; write keys: {keys}")
 
 
 def _destinations(settings: Settings) -> list[Finding]:

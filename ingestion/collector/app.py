@@ -175,7 +175,7 @@ class Collector:
 
     async def _land(self, endpoint: Endpoint, envelope: Envelope) -> Response:
         source = source_of(endpoint, envelope.messages)
-        received_at = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        received_at = self._now().isoformat(timespec="microseconds").replace("+00:00", "Z")
         # PostHog's replies name each message; the ids are read after those missing were added
         lines = landed_lines(source, envelope, received_at, self._bounds.limits[source])
         if lines:

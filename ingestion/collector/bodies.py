@@ -63,9 +63,9 @@ def unpack(body: bytes, encoding: str, limit: int) -> bytes:
 def parse_json(body: bytes) -> Any:
     """The value in ``body``.
 
-    What Python and JavaScript clients write although strict JSON has it not (NaN, half a
-    surrogate pair) passes: one such value must not cost the other messages of its batch. The
-    ingest quarantines the message it is in.
+    What Python clients write although strict JSON has it not (NaN, half a surrogate pair)
+    passes: one such value must not cost the other messages of its batch. NaN lands as null, as
+    JavaScript writes it; half a pair lands as sent.
     """
     try:
         return orjson.loads(body)

@@ -7,7 +7,7 @@ The status says what the sender should do: 4xx, mend the request; 503, send it a
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: Python writes the traceback into it
 class Refused(Exception):
     """A request that is answered with ``status`` and nothing of which is landed."""
 
