@@ -22,6 +22,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+pull = typer.Typer(
+    help="Pull lists over HTTP into the landing folder (Stripe).", no_args_is_help=True
+)
+app.add_typer(pull, name="pull")
 demo = typer.Typer(help="The demo company.", no_args_is_help=True)
 app.add_typer(demo, name="demo")
 
@@ -166,6 +170,30 @@ def ingest(
     out.print(report.summary(), highlight=False)
     if report.files_refused:
         raise _fail(f"{len(report.files_refused)} files refused: see ops.ingest_files.message")
+
+
+@pull.command("stripe")
+def pull_stripe_command(
+    full: Annotated[
+        bool, typer.Option("--full", help="Every list whole, not only what is new.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Stripe's lists into landing/stripe/; a pull that was killed goes on where it was."""
+    from ingestion.pulls.stripe import pull_stripe
+
+    with _progress() as progress:
+        report = pull_stripe(Settings(), full=full, progress=_Bars(progress))
+    _print_pull(report, as_json)
+
+
+def _print_pull(report: Any, as_json: bool) -> None:
+    if as_json:
+        _print_json(report.as_dict())
+        return
+    for note in report.all_notes():
+        err.print(f"note: {note}", highlight=False)
+    out.print(report.summary(), highlight=False)
 
 
 @app.command()

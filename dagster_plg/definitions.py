@@ -10,13 +10,14 @@ from dagster_plg.layers import build_layers
 from dagster_plg.logs import progress_logger
 from dagster_plg.memory import collect_rarely, keep_what_is_loaded
 from dagster_plg.publishing import published
+from dagster_plg.pulls import pulls
 from dagster_plg.resources import Installation
 from dagster_plg.sources import source_assets
 from dagster_plg.sync_assets import build_syncs
 
 collect_rarely()
 defs = Definitions(
-    assets=[*source_assets, ingest, *build_layers(), published, *build_syncs()],
+    assets=[*source_assets, *pulls, ingest, *build_layers(), published, *build_syncs()],
     asset_checks=gate_checks,
     jobs=[nightly, ingest_and_build],
     schedules=[every_night],

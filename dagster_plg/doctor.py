@@ -36,6 +36,7 @@ def examine(settings: Settings) -> list[Finding]:
         _landing(settings),
         Finding(True, "now", f"{settings.now.isoformat()} ({_now_comes_from(settings)})"),
         _collector(settings),
+        _stripe(settings),
         *_destinations(settings),
     ]
 
@@ -94,6 +95,12 @@ def _collector(settings: Settings) -> Finding:
     )
     address = f"{settings.collect_host}:{settings.collect_port}"
     return Finding(True, "collector", f"`plg collect` listens on {address}; write keys: {keys}")
+
+
+def _stripe(settings: Settings) -> Finding:
+    if not settings.stripe_api_key:
+        return Finding(True, "stripe", "not pulled: no PLG_STRIPE_API_KEY")
+    return _reachable("stripe", settings.stripe_url)
 
 
 def _destinations(settings: Settings) -> list[Finding]:

@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     collect_rotate_seconds: float = Field(default=60, gt=0, description="age of a file that lands")
     collect_rotate_bytes: int = Field(default=64 * 2**20, ge=1, description="size of one")
 
+    stripe_api_key: str = Field(default="", description="none: Stripe is not pulled")
+    stripe_url: str = Field(default="https://api.stripe.com", description="or a Stripe double")
+    stripe_api_version: str = Field(default="", description="default the stripe client's")
+
     debug: bool = Field(default=False, description="show tracebacks instead of one line")
     mocks_host: str = "127.0.0.1"
     mocks_port: int = 8010
