@@ -16,7 +16,7 @@ PULLED_FOR: dict[str, AssetKey] = {
 
 @asset(
     key=PULLED_STRIPE,
-    group_name="landing",
+    group_name="pulled",
     kinds={"stripe", "file"},
     owners=["data-engineering@plg.example"],
     description="Stripe's lists and its events of the last 30 days, into `landing/stripe/`: what "
