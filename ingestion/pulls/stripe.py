@@ -29,17 +29,22 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class StripeList:
-    """One list: ``name`` is the landing folder, ``nested`` the lists inside each object."""
+    """One list: ``name`` is the landing folder, ``nested`` the lists inside each object.
+
+    ``in_order``: rows of one second land oldest first. Stripe lists the newest first, but where
+    seconds are equal the models take the later line for the newer state.
+    """
 
     name: str
     path: str
     params: Mapping[str, Any] = field(default_factory=dict)
     nested: tuple[str, ...] = ()
+    in_order: bool = False
 
 
 LISTS = (
     # first: what happens while the others are read is in the next pull's events
-    StripeList("events", "/v1/events"),
+    StripeList("events", "/v1/events", in_order=True),
     StripeList("customers", "/v1/customers"),
     StripeList("products", "/v1/products"),
     StripeList("prices", "/v1/prices", {"expand": ["data.tiers"]}),
@@ -200,7 +205,8 @@ class _Pull:
     def _pages(self, stripe_list: StripeList, cursor: Cursor, report: ListReport) -> Iterator[Page]:
         running = cursor.running
         while not running.is_read:
-            yield self._page(stripe_list, cursor, report)
+            page = self._page(stripe_list, cursor, report)
+            yield _oldest_first(page) if stripe_list.in_order else page
 
     def _page(self, stripe_list: StripeList, cursor: Cursor, report: ListReport) -> Page:
         """The next page, without what this server does not take."""
@@ -279,6 +285,17 @@ class _Pull:
             part_path(self._landing / cursor.running.path).unlink(missing_ok=True)
         cursor.running = None
         self._cursors.save()
+
+
+def _oldest_first(page: Page) -> Page:
+    """The page turned round, without its last second if that may go on on the next page."""
+    rows = page.rows
+    if len(rows) < 2 or rows[0]["created"] < rows[-1]["created"]:
+        return page  # a double that lists the oldest first
+    if page.after is not None:
+        whole = [row for row in rows if row["created"] != rows[-1]["created"]]
+        rows = whole or rows  # a second longer than a page cannot be kept together
+    return Page(rows[::-1], rows[-1]["id"] if page.after is not None else None)
 
 
 def _refused(named: str | None, params: Mapping[str, Any]) -> str | None:

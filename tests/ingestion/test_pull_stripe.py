@@ -170,6 +170,26 @@ def test_every_page_of_every_list_lands_once_and_is_ingested(home: Home, double:
     assert (loaded.rows_accepted, loaded.rows_quarantined) == (250 * len(LISTS), 0)
 
 
+def test_events_of_one_second_land_in_the_order_they_happened_in(home: Home, double: Double):
+    # three events a second, newest first: pages of 100 end in the middle of a second
+    happened = [
+        thing("evt", n, created=int(T0.timestamp()) - 1000 + n // 3, type="invoice.paid",
+              data={"object": thing("in", n // 3, step=n % 3)})
+        for n in range(302)
+    ]  # fmt: skip
+    double.lists["events"] = happened[::-1]
+    home.pull()
+    landed = home.landed("events")
+    assert sorted(home.ids("events")) == [event["id"] for event in happened]
+    for invoice in range(101):
+        steps = [
+            event["data"]["object"]["step"]
+            for event in landed
+            if event["data"]["object"]["id"] == f"in_{invoice:05}"
+        ]
+        assert steps == sorted(steps)
+
+
 def test_cancelled_subscriptions_are_asked_for_and_long_lists_inside_are_completed(
     home: Home, double: Double
 ):

@@ -4,12 +4,27 @@ newest_objects as (
     select * from {{ ref('base_stripe__newest_objects') }}
 ),
 
+stripe_events as (
+    select * from {{ source('raw', 'stripe_events') }}
+),
+
 charges as (
     select
         object,
         known_at
     from newest_objects
     where object_type = 'charge'
+
+    union all
+
+    -- a newer state of the charge may come from an API version that lists no refunds
+    select
+        object,
+        created_at as known_at
+    from stripe_events
+    where
+        event_type = 'charge.refunded'
+        and coalesce(is_livemode, true)
 ),
 
 charges_with_refunds as (
