@@ -23,7 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 pull = typer.Typer(
-    help="Pull lists over HTTP into the landing folder (Stripe).", no_args_is_help=True
+    help="Pull lists over HTTP into the landing folder (Stripe, CRM).", no_args_is_help=True
 )
 app.add_typer(pull, name="pull")
 demo = typer.Typer(help="The demo company.", no_args_is_help=True)
@@ -185,6 +185,19 @@ def pull_stripe_command(
     with _progress() as progress:
         report = pull_stripe(Settings(), full=full, progress=_Bars(progress))
     _print_pull(report, as_json)
+
+
+@pull.command("crm")
+def pull_crm_command(
+    full: Annotated[
+        bool, typer.Option("--full", help="Every record, not only what changed.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """What changed in the CRM into landing/crm/ (PLG_CRM_READ_BACK=true switches it on)."""
+    from dagster_plg.pulls import read_crm_back
+
+    _print_pull(read_crm_back(Settings(), full=full), as_json)
 
 
 def _print_pull(report: Any, as_json: bool) -> None:

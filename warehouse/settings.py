@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     collect_rotate_seconds: float = Field(default=60, gt=0, description="age of a file that lands")
     collect_rotate_bytes: int = Field(default=64 * 2**20, ge=1, description="size of one")
 
+    crm_read_back: bool = Field(default=False, description="pull CRM changes before the ingest")
     stripe_api_key: str = Field(default="", description="none: Stripe is not pulled")
     stripe_url: str = Field(default="https://api.stripe.com", description="or a Stripe double")
     stripe_api_version: str = Field(default="", description="default the stripe client's")
