@@ -12,8 +12,9 @@ RudderStack client and no Segment client sets.
 
 A Segment or RudderStack message gets what their servers would add: ``receivedAt``, ``sentAt`` of
 its batch, ``originalTimestamp`` (with these three the ingest corrects wrong device clocks), and a
-``timestamp`` and ``messageId`` where the sender gave none. A PostHog message gets ``created_at``,
-the time of arrival by its name in PostHog's exports, and ``sent_at`` of its batch.
+``timestamp`` and ``messageId`` where the sender gave none. A PostHog message gets the time of
+arrival by its name in PostHog's exports (``created_at``) and in its capture service (``now``), and
+``sent_at`` of its batch.
 """
 
 from collections.abc import Iterator, Mapping
@@ -193,7 +194,9 @@ def _stamped_posthog(
 ) -> dict[str, Any]:
     if not event.get("sent_at") and shared.get("sent_at"):
         event["sent_at"] = shared["sent_at"]
-    if not event.get("timestamp"):
+    if event.get("timestamp"):
+        event["now"] = received_at  # with `sent_at`, what the clock is corrected by
+    else:
         event["timestamp"] = received_at
     if not event.get("uuid"):
         event["uuid"] = str(uuid4())

@@ -228,12 +228,15 @@ def test_a_posthog_message_lands_with_the_times_of_an_export_and_without_its_key
     event = {"api_key": KEY, "event": "e", "distinct_id": "d", "properties": {}}
     with collector(tmp_path) as running:
         assert running.ask("/capture/", event, key=None)[0] == 200
-        batch = {"api_key": KEY, "sent_at": "2026-01-01T00:00:00Z", "batch": [{"event": "f"}]}
+        said = {"event": "f", "timestamp": "2026-01-01T00:00:00Z"}
+        batch = {"api_key": KEY, "sent_at": "2026-01-01T00:00:00Z", "batch": [said]}
         assert running.ask("/batch/", batch, key=None)[0] == 200
         running.stop()
         single, batched = running.landed()
     assert "api_key" not in single and single["created_at"] and single["uuid"]
     assert batched["sent_at"] == "2026-01-01T00:00:00Z" and "api_key" not in batched
+    # what the clock is corrected by; a time the collector gave needs no correction
+    assert batched["now"] == batched["created_at"] and "now" not in single
 
 
 # What is added to a message ---------------------------------------------------------------
