@@ -119,6 +119,8 @@ class Collector:
             response = _refusal(refused)
         except ClientDisconnect:
             return
+        except asyncio.CancelledError:  # the server stops and waits no longer
+            response = _refusal(busy("the collector is stopping"))
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
             response = _refusal(Refused(500, "internal_error", "see the collector's log"))

@@ -19,7 +19,7 @@ from ingestion.collector.keys import WriteKeys, configured_keys, own_key_path
 from ingestion.collector.wire import DOCUMENTED_LIMITS, Limits
 from warehouse.settings import Settings
 
-SHUTDOWN_SECONDS = 10
+SHUTDOWN_SECONDS = 5  # for requests that are still arriving
 
 
 class CollectorNotStarted(Exception):

@@ -526,6 +526,18 @@ def test_a_file_is_seen_only_when_it_is_whole(tmp_path: Path):
         assert {m["messageId"] for m in running.landed()} == {"m1", "m2"}
 
 
+def test_a_client_that_hangs_keeps_nothing_from_landing(tmp_path: Path):
+    with collector(tmp_path) as running:
+        running.ask("/v1/track", call("m1"))
+        hanging = begin_request(running, 1000, b"{")
+        wait_for(lambda: running.health()["requests_waiting"] == 1)
+        assert running.stop() == 0
+        assert hanging.recv(100).startswith(b"HTTP/1.1 503")
+        hanging.close()
+        assert [m["messageId"] for m in running.landed()] == ["m1"]
+        assert "Traceback" not in running.process.stderr.read()
+
+
 def test_files_are_closed_by_size_by_age_and_at_midnight(tmp_path: Path):
     clock = {"now": datetime(2026, 3, 1, 12, tzinfo=UTC), "monotonic": 0.0}
     journal = Journal(
