@@ -126,7 +126,8 @@ def explain(settings: Settings, asked: str, id_type: str | None = None) -> Expla
             notes=notes,
             path=graph.path(found, anchor) if found else [],
             ids=[
-                row | {"tied_by": _sentence(graph.path(Id(row["id_type"], row["id_value"]), anchor))}
+                row
+                | {"tied_by": _sentence(graph.path(Id(row["id_type"], row["id_value"]), anchor))}
                 for row in ids
             ],
             dropped_links=_dropped(published, ids, users),
@@ -265,7 +266,9 @@ def _dropped(published: "_Published", ids: list[dict], users: list[str]) -> list
 def _violations(published: "_Published", ids: list[dict], links: list[dict]) -> list[dict]:
     # a guard may name an address by what it is compared by, or one the person lost to a guard
     names = {f"{row['id_type']}:{row['id_value']}" for row in ids}
-    names |= {f"{row['id_type']}:{row[key]}" for row in links for key in ("id_value", "compare_key")}
+    names |= {
+        f"{row['id_type']}:{row[key]}" for row in links for key in ("id_value", "compare_key")
+    }
     return published.rows(
         "select * from identity.rpt_guard_violations "
         "where list_contains(?, id_type || ':' || id_value) order by rule_key, id_type, id_value",
@@ -304,9 +307,7 @@ def _resolve(
     raise _unknown(published, asked)
 
 
-def _former_person(
-    published: "_Published", asked: str
-) -> tuple[Id | None, str, list[str]] | None:
+def _former_person(published: "_Published", asked: str) -> tuple[Id | None, str, list[str]] | None:
     """The person that a key of earlier days stands for now."""
     merged = published.rows(
         "select person_id, surviving_person_id, merged_at, evidence, evidence_id_value "

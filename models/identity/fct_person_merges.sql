@@ -75,7 +75,7 @@ survivors as (
     inner join connections
         on
             absorptions.absorbed_user_id = connections.user_id
-            and connections.connected_at <= absorptions.merged_at
+            and absorptions.merged_at >= connections.connected_at
     group by absorptions.absorbed_user_id, absorptions.person_id, absorptions.merged_at
 ),
 
@@ -94,12 +94,12 @@ ties_at_the_moment as (
         on
             absorptions.absorbed_user_id = before.user_id
             and ties.user_id = before.other_user_id
-            and before.connected_at < absorptions.merged_at
+            and absorptions.merged_at > before.connected_at
     inner join connections as after
         on
             absorptions.absorbed_user_id = after.user_id
             and ties.other_user_id = after.other_user_id
-            and after.connected_at = absorptions.merged_at
+            and absorptions.merged_at = after.connected_at
     where ties.user_id = absorptions.absorbed_user_id or before.user_id is not null
     qualify
         row_number() over (

@@ -13,7 +13,11 @@ allowed_edges as (
 ),
 
 allowed_ids as (
-    select * from {{ ref('allowed_ids') }}
+    select distinct
+        id_type,
+        id_value,
+        case when id_type = 'email' then {{ email_compare_key('id_value') }} else id_value end as compare_key
+    from {{ ref('allowed_ids') }}
 ),
 
 role_addresses as (
@@ -158,6 +162,12 @@ links_of_role_addresses as (
     where links.id_type = 'email' and allowed_ids.id_value is null
 ),
 
+ends as (
+    select 1 as side
+    union all
+    select 2 as side
+),
+
 sides as (
     -- every link as each of its ends sees it
     select
@@ -170,7 +180,7 @@ sides as (
         links.user_id,
         links.evidence
     from links_to_judge as links
-    cross join (select 1 as side union all select 2 as side) as ends
+    cross join ends
 ),
 
 sides_under_rules as (
@@ -190,7 +200,7 @@ sides_under_rules as (
     left join allowed_ids
         on
             sides.guarded_id_type = allowed_ids.id_type
-            and sides.guarded_id_value = allowed_ids.id_value
+            and sides.guarded_id_value = allowed_ids.compare_key
     where allowed_ids.id_value is null
 ),
 

@@ -22,7 +22,10 @@ flag_rules as (
 ),
 
 allowed_ids as (
-    select * from {{ ref('allowed_ids') }}
+    select distinct
+        id_type,
+        case when id_type = 'email' then {{ email_compare_key('id_value') }} else id_value end as compare_key
+    from {{ ref('allowed_ids') }}
 ),
 
 links_dropped as (
@@ -108,8 +111,8 @@ sides_under_rules as (
     left join allowed_ids
         on
             sides.id_type = allowed_ids.id_type
-            and sides.id_value = allowed_ids.id_value
-    where allowed_ids.id_value is null
+            and sides.id_value = allowed_ids.compare_key
+    where allowed_ids.compare_key is null
 ),
 
 limits_broken as (

@@ -68,7 +68,9 @@ def state(company) -> dict:
     settings = Settings(home=company.home)
     return {
         "people": {row["id_value"]: row["person_id"] for row in users},
-        "members": company.query("select count(*) as n from identity.bridge_account_people")[0]["n"],
+        "members": company.query("select count(*) as n from identity.bridge_account_people")[0][
+            "n"
+        ],
         "activated": {row["person_id"] for row in activated},
         "events": {row["person_id"]: int(row["n"]) for row in days},
         "users_in_the_score": [row["evidence_count"] for row in reasons],

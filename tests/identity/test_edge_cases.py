@@ -179,9 +179,7 @@ def test_an_alias_before_any_event_merges_all_the_same(person):
     assert person("early_1") == person("early_2")
 
 
-def test_a_chain_longer_than_one_persons_logins_is_found_whole_flagged_and_not_merged(
-    home, person
-):
+def test_a_chain_longer_than_one_persons_logins_is_found_whole_flagged_and_not_merged(home, person):
     assert len({person(f"long_{number:02d}") for number in range(1, 65)}) == 64
     components, users, oversized = home.query(
         "select count(distinct component_label), count(*), count(*) filter (where is_oversized) "
