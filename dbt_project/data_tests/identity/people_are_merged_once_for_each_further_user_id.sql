@@ -1,7 +1,7 @@
 -- The history of merges is complete: a person of n user ids came about by n - 1 merges.
 with
 
-users as (
+people_of_users as (
     select
         person_id,
         count(*) as count_users
@@ -9,7 +9,7 @@ users as (
     group by person_id
 ),
 
-merges as (
+people_merged as (
     select
         person_id,
         count(*) as count_merges
@@ -19,9 +19,9 @@ merges as (
 )
 
 select
-    users.person_id,
-    users.count_users,
-    merges.count_merges
-from users
-left join merges on users.person_id = merges.person_id
-where coalesce(merges.count_merges, 0) <> users.count_users - 1
+    people_of_users.person_id,
+    people_of_users.count_users,
+    people_merged.count_merges
+from people_of_users
+left join people_merged on people_of_users.person_id = people_merged.person_id
+where coalesce(people_merged.count_merges, 0) <> people_of_users.count_users - 1
