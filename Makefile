@@ -9,10 +9,10 @@ export PYTHONWARNINGS ?= ignore
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint pytest ui bench format lock clean
+.PHONY: help env demo test lint pytest ui bench bench-history format lock clean
 
 help: ## list every target
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 env: $(ENV) ## the Python environment, from the lock file
 
@@ -44,8 +44,11 @@ pytest: $(ENV)
 ui: $(ENV) ## Dagster and the CRM mocks together; one Ctrl-C stops all
 	@$(BIN)/plg ui
 
-bench: $(ENV) ## the pipeline's own time on 1 M events; prints a table, writes bench-results.json
+bench: $(ENV) ## the pipeline's own time on 1 M and 10 M events; writes bench-results.json
 	@$(BIN)/python -m bench.pipeline $(BENCH_ARGS)
+
+bench-history: $(ENV) ## what a night of 100,000 events costs on 1, 2, 4 and 8 parts of history
+	@$(BIN)/python -m bench.history $(BENCH_ARGS)
 
 format: $(ENV) ## rewrite Python and SQL in the house style
 	@$(BIN)/ruff check --quiet --fix .

@@ -19,6 +19,7 @@ from dagster import (
     sensor,
 )
 
+from dagster_plg.received_days import RECEIVED_DAYS_KEY
 from dagster_plg.resources import Installation
 from warehouse.settings import Settings
 
@@ -31,16 +32,18 @@ _UNFINISHED = [
     DagsterRunStatus.CANCELING,
 ]
 
+# reading days again is asked for by hand, never part of a night
+by_hand = AssetSelection.assets(RECEIVED_DAYS_KEY)
 destinations = AssetSelection.groups("salesforce", "hubspot", "slack")
 
 nightly = define_asset_job(
     "nightly",
-    selection=AssetSelection.all(),
+    selection=AssetSelection.all() - by_hand,
     description="The main job: ingest → gate → build → gate → publish → sync.",
 )
 ingest_and_build = define_asset_job(
     "ingest_and_build",
-    selection=AssetSelection.all() - destinations,
+    selection=AssetSelection.all() - by_hand - destinations,
     description="Everything up to the published copy; nothing is sent to a CRM.",
 )
 

@@ -1,8 +1,10 @@
 """The `plg` command."""
 
+import atexit
 import json
 import sys
 from dataclasses import asdict
+from datetime import date
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -13,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from dagster_plg.memory import collect_rarely, keep_what_is_loaded
+from dagster_plg.memory import collect_rarely, end_quickly
 from warehouse.settings import Settings
 
 app = typer.Typer(
@@ -51,6 +53,17 @@ def _fail(message: str, code: int = 1) -> typer.Exit:
 
 def _print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, default=str))
+
+
+def _days(text: str) -> tuple[date, date]:
+    """First and last day of ``2026-01-01..2026-01-07``, or of a single day."""
+    first, _, last = text.partition("..")
+    try:
+        return date.fromisoformat(first), date.fromisoformat(last or first)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text!r} is no day and no span of days: write 2026-01-01 or 2026-01-01..2026-01-07"
+        ) from error
 
 
 def _progress() -> Progress:
@@ -153,19 +166,33 @@ def ingest(
         str | None,
         typer.Option(help="Take this landed file's rows out of the lake again (path in landing)."),
     ] = None,
+    reread: Annotated[
+        str | None,
+        typer.Option(
+            help="Read the event files of these received days again: 2026-01-01 or "
+            "2026-01-01..2026-01-07."
+        ),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Read new files of the landing folder into the lake."""
+    from ingestion.reread import reread_days
     from ingestion.run import ingest as run_ingest
     from ingestion.withdraw import withdraw_file
 
     settings = Settings()
+    if withdraw and reread:
+        raise typer.BadParameter("--withdraw and --reread are two different things: name one")
     if withdraw:
         report = withdraw_file(settings, withdraw)
         out.print(f"withdrawn: {withdraw}", highlight=False)
         return
     with _progress() as progress:
-        report = run_ingest(settings, progress=_Bars(progress))
+        if reread:
+            first, last = _days(reread)
+            report = reread_days(settings, first, last, progress=_Bars(progress))
+        else:
+            report = run_ingest(settings, progress=_Bars(progress))
     if as_json:
         _print_json(report.as_dict())
         return
@@ -390,6 +417,7 @@ def dbt_command(context: typer.Context) -> None:
 def main() -> None:
     """Entry point: an expected error is one clear line and exit code 1."""
     collect_rarely()
+    atexit.register(end_quickly)
     try:
         app()
     except (KeyboardInterrupt, BrokenPipeError):
@@ -400,5 +428,3 @@ def main() -> None:
         message = str(error).strip() or type(error).__name__
         err.print(f"error: {message}", highlight=False, markup=False)
         sys.exit(1)
-    finally:
-        keep_what_is_loaded()

@@ -4,19 +4,29 @@ from dagster import Definitions, in_process_executor
 
 from dagster_plg.alerting import tell_of_failed_runs
 from dagster_plg.automation import every_night, ingest_and_build, landing_folder, nightly
+from dagster_plg.event_registry import event_registry
 from dagster_plg.gate_checks import gate_checks
 from dagster_plg.ingestion_assets import ingest
 from dagster_plg.layers import build_layers
 from dagster_plg.logs import progress_logger
 from dagster_plg.memory import collect_rarely, keep_what_is_loaded
 from dagster_plg.publishing import published
+from dagster_plg.received_days import event_days
 from dagster_plg.resources import Installation
 from dagster_plg.sources import source_assets
 from dagster_plg.sync_assets import build_syncs
 
 collect_rarely()
 defs = Definitions(
-    assets=[*source_assets, ingest, *build_layers(), published, *build_syncs()],
+    assets=[
+        *source_assets,
+        event_days,
+        ingest,
+        *build_layers(),
+        event_registry,
+        published,
+        *build_syncs(),
+    ],
     asset_checks=gate_checks,
     jobs=[nightly, ingest_and_build],
     schedules=[every_night],

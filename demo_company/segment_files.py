@@ -26,6 +26,7 @@ _STAMP = "'%Y-%m-%dT%H:%M:%S.%gZ'"
 _EXTRA_BY_EVENT = """
 case event
     when 'query_run' then ',"duration_ms":' || (20 + r % 4000) || ',"rows":' || (r % 100003)
+    when 'logged_in' then ',"method":"' || ['password', 'google', 'sso'][1 + r % 3] || '"'
     when 'query_failed' then ',"error":"' || ['timeout', 'syntax', 'permission'][1 + r % 3] || '"'
     when 'import_failed' then ',"error":"' || ['schema', 'network', 'encoding'][1 + r % 3] || '"'
     when 'dashboard_viewed' then ',"dashboard_id":"dash_' || user_code || '_' || (r % 9) || '"'

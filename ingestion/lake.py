@@ -22,7 +22,8 @@ STORED: Mapping[str, Mapping[str, str]] = {
     **{name: columns for name, columns in DATASETS.items() if name not in VIRTUAL},
     **INTERNAL,
 }
-_EMPTY_PARTITION = "1970-01-01"
+# the last in any listing: DuckDB takes the first file for the size of all
+_EMPTY_PARTITION = "9999-12-31"
 
 
 def sql_text(value: object) -> str:

@@ -5,13 +5,13 @@ numpy and handed to Arrow without copying: no Python runs per line, except for b
 that hold bytes which are not UTF-8.
 """
 
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from isal import isal_zlib as zlib  # three times as fast as the standard library's
 
 BLOCK_BYTES = 16 * 1024 * 1024
 MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -205,7 +205,7 @@ def _chunks(path: Path, block_bytes: int) -> Iterator[tuple[bytes, str | None]]:
 
 
 def _gzip_chunks(file, block_bytes: int) -> Iterator[tuple[bytes, str | None]]:
-    # zlib by hand rather than gzip.open: blocks are bounded whatever the ratio, and what
+    # streams by hand rather than gzip.open: blocks are bounded whatever the ratio, and what
     # was read before a break is kept
     stream = zlib.decompressobj(31)
     pending = b""

@@ -10,7 +10,9 @@ import os
 import re
 import shutil
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -32,6 +34,7 @@ from ingestion.staging import Job, Staged, Stager
 from warehouse.settings import Settings
 
 MEMORY_LIMIT = "2500MB"
+ROWS_WRITTEN_AT_ONCE = 500_000
 STAGING = ".staging"
 COMMITTED = "committed_load"  # tells a lost manifest from a first ingest that was killed
 _LOAD_FILE = re.compile(r"load-(\d+)(-\d+)?\.parquet$")
@@ -97,6 +100,19 @@ def _connect(folder: Path) -> duckdb.DuckDBPyConnection:
     )
     connection.execute("set timezone = 'UTC'")
     return connection
+
+
+def _spans(days: Sequence[tuple[date, int]], rows: int) -> Iterator[tuple[date, date]]:
+    """First and last day of neighbouring days that hold about ``rows`` rows together."""
+    first, held = None, 0
+    for day, count in days:
+        first = first or day
+        held += count
+        if held >= rows:
+            yield first, day
+            first, held = None, 0
+    if first:
+        yield first, day
 
 
 class _Load:
@@ -255,18 +271,28 @@ class _Load:
             f"cast({self.load_id} as bigint) as load_id "
             f"from {fresh} inner join file_names using (file_no)"
         )
-        folder = out / dataset
         if date_column:
-            folder.mkdir(parents=True)
-            connection.execute(
-                f"copy ({select} order by {date_column}, event_at) to {sql_text(folder)} ("
-                f"format parquet, compression zstd, partition_by ({date_column}), "
-                f"filename_pattern 'load-{self.load_id:06d}-{{i}}')"
-            )
-            for path in sorted(folder.glob("*/*.parquet")):
-                self.outputs.append((path, self.lake_dir / path.relative_to(out)))
+            self._write_partitions(select, staged, dataset, out)
         else:
             self._write_one(f"{select} order by file_no, line_number", dataset, out)
+
+    def _write_partitions(self, select: str, staged: str, dataset: str, out: Path) -> None:
+        """A few days at a time: all at once would have to be sorted on disk."""
+        column = PARTITIONED[dataset]
+        folder = out / dataset
+        folder.mkdir(parents=True)
+        days = self.connection.execute(
+            f"select {column}, count(*) from {staged} group by {column} order by {column}"
+        ).fetchall()
+        for first, last in _spans(days, ROWS_WRITTEN_AT_ONCE):
+            self.connection.execute(
+                f"copy ({select} where {column} between date '{first}' and date '{last}') "
+                f"to {sql_text(folder)} (format parquet, compression zstd, overwrite_or_ignore, "
+                f"partition_by ({column}), "
+                f"filename_pattern 'load-{self.load_id:06d}-{{i}}')"
+            )
+        for path in sorted(folder.glob("*/*.parquet")):
+            self.outputs.append((path, self.lake_dir / path.relative_to(out)))
 
     def _write_one(self, select: str, dataset: str, out: Path) -> None:
         path = out / dataset / f"load-{self.load_id:06d}.parquet"

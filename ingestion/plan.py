@@ -7,7 +7,7 @@ time changed.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from ingestion.landing import LandingFile
 from ingestion.manifest import FileRecord, Manifest
@@ -67,6 +67,29 @@ def plan_withdrawal(
     for record in records:
         plan.replaced[record.file_id] = (record, "withdrawn", None)
     add_dependents(plan, list(files), manifest)
+    _mark_copies(plan, manifest)
+    return plan
+
+
+def plan_reread(files: Iterable[LandingFile], manifest: Manifest, first: date, last: date) -> Plan:
+    """The plan that reads again every event file with rows received in a span of days."""
+    files = list(files)
+    found = {file.path: file for file in files if file.source is not None}
+    plan = Plan()
+    for path in sorted(manifest.live):
+        record = manifest.loaded(path)
+        if record is None or record.dataset != "events" or record.first_received_date is None:
+            continue
+        if record.first_received_date > last or record.last_received_date < first:
+            continue
+        if path not in found:
+            plan.notes.append(
+                f"{path}: is no longer in the landing folder; its rows stay as they are"
+            )
+            continue
+        plan.read.append(Candidate(found[path], _hash(found[path])))
+        plan.replaced[record.file_id] = (record, "superseded", "read again")
+    add_dependents(plan, files, manifest)
     _mark_copies(plan, manifest)
     return plan
 

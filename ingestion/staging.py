@@ -29,6 +29,9 @@ BATCH_BYTES = 96 * 1024 * 1024
 
 READERS = 2
 
+PIECE_FORMAT = "format parquet, compression snappy, dictionary_size_limit 1"
+"""Pieces are read once and thrown away: dictionaries of ids that hardly repeat are not worth it."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -259,7 +262,7 @@ class Stager:
         self._pieces += 1
         piece = self._folder / dataset / f"piece-{self._pieces:06d}.parquet"
         piece.parent.mkdir(parents=True, exist_ok=True)
-        self._connection.execute(f"copy ({sql}) to {sql_text(piece)} (format parquet)")
+        self._connection.execute(f"copy ({sql}) to {sql_text(piece)} ({PIECE_FORMAT})")
         judged = f"read_parquet({sql_text(glob_escape(str(piece)))})"
         refused = False
         for file_no, reason, count in self._connection.execute(

@@ -82,6 +82,39 @@ OPS_TABLES: Mapping[str, OpsTable] = {
             "quarantined_at": "TIMESTAMP",
         },
     ),
+    "event_findings": OpsTable(
+        "One row per fault of the instrumentation ever found: names, properties, types.",
+        {
+            "finding": "VARCHAR",  # vague_name, not_object_action, unregistered, twin_name, …
+            "event_name": "VARCHAR",
+            "subject": "VARCHAR",  # the property or the twin; '' for the name itself
+            "observed": "VARCHAR",
+            "expected": "VARCHAR",
+            "count_events": "BIGINT",
+            "share_pct": "DECIMAL(5,2)",
+            "first_event_at": "TIMESTAMP",
+            "last_event_at": "TIMESTAMP",
+            "example_message_id": "VARCHAR",
+            "state": "VARCHAR",  # open, resolved
+            "first_found_at": "TIMESTAMP",
+            "last_found_at": "TIMESTAMP",
+            "resolved_at": "TIMESTAMP",
+        },
+        key=("finding", "event_name", "subject", "observed"),
+    ),
+    "event_coverage": OpsTable(
+        "One row per day and category: share of the registered events seen in the last 7 days.",
+        {
+            "as_of_date": "DATE",
+            "category": "VARCHAR",  # all, or a category of the registry
+            "count_registered": "BIGINT",
+            "count_seen": "BIGINT",
+            "coverage_pct": "DECIMAL(5,1)",
+            "verdict": "VARCHAR",  # good, enough, too_little
+            "checked_at": "TIMESTAMP",
+        },
+        key=("as_of_date", "category"),
+    ),
     "gate_results": OpsTable(
         "One row per expectation and run of a gate.",
         {

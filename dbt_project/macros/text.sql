@@ -96,3 +96,24 @@
 {% macro normalise_company_name(column) -%}
     nullif(trim(regexp_replace(trim(regexp_replace(lower({{ column }}), '[^a-z0-9]+', ' ', 'g')), '( (inc|incorporated|llc|ltd|limited|corp|corporation|co|company|gmbh|ag|bv|b v|sa|s a|sas|srl|plc|pty|oy|ab))+$', '', 'g')), '')
 {%- endmacro %}
+
+
+{#- The stems of a snake_case name's words, sorted: 'project_created' and 'create_project' are
+    both 'creat_project'. For finding one action under two names. -#}
+{% macro action_key(column) -%}
+    {{ return(adapter.dispatch('action_key', 'plg')(column)) }}
+{%- endmacro %}
+
+{% macro default__action_key(column) -%}
+    array_to_string(list_sort(list_transform(
+        string_split({{ column }}, '_'),
+        lambda word: regexp_replace(regexp_replace(word, '(ing|ed|es|e|s)$', ''), '(bb|dd|gg|ll|mm|nn|pp|rr|tt)$', substr(regexp_extract(regexp_replace(word, '(ing|ed|es|e|s)$', ''), '.$'), 1, 1))
+    )), '_')
+{%- endmacro %}
+
+{% macro spark__action_key(column) -%}
+    array_join(sort_array(transform(
+        split({{ column }}, '_'),
+        word -> regexp_replace(regexp_replace(word, '(ing|ed|es|e|s)$', ''), '([bdglmnprt])\\1$', '$1')
+    )), '_')
+{%- endmacro %}

@@ -12,6 +12,10 @@ person_traits as (
     select * from {{ ref('int_identity__person_traits') }}
 ),
 
+memberships as (
+    select distinct person_id from {{ ref('int_identity__account_memberships') }}
+),
+
 claims as (
     select
         domain,
@@ -35,14 +39,17 @@ claims as (
     union all
     -- a company nobody grouped yet: its domain is the account
     select distinct
-        email_domain as domain,
-        {{ hash_id('acc_dom_', 'email_domain') }} as account_id,
+        person_traits.email_domain as domain,
+        {{ hash_id('acc_dom_', 'person_traits.email_domain') }} as account_id,
         'domain' as method,
         3 as method_rank,
         0 as count_people,
         cast(null as timestamp) as first_seen_at
     from person_traits
-    where is_business_email
+    left join memberships on person_traits.person_id = memberships.person_id
+    where
+        person_traits.is_business_email
+        and memberships.person_id is null
 ),
 
 claims_ranked as (

@@ -26,6 +26,8 @@ MODELS = [
     "stg_events__touches",
     "stg_events__exclusions",
     "stg_events__user_agents",
+    "stg_events__event_names",
+    "stg_events__property_kinds",
     "stg_events__usage_reports",
 ]
 SEEDS = ["event_registry", "denied_ids", "bot_user_agents", "channel_rules"]

@@ -89,6 +89,13 @@ class Installation:
                 for schema, table in tables
             }
 
+    def count_rows(self, table: str, condition: str) -> int:
+        """Rows of a table of the warehouse (not of the published copy)."""
+        with duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True) as connection:
+            return connection.execute(f"select count(*) from {table} where {condition}").fetchone()[
+                0
+            ]
+
     def published_sha256(self) -> str:
         return hashlib.sha256(self.published.read_bytes()).hexdigest()
 

@@ -50,6 +50,12 @@ rule_lines as (
         cast(rule_number as varchar) || '=' || channel || '=' || coalesce(medium_pattern, '')
         || '=' || coalesce(source_pattern, '') || '=' || coalesce(referrer_pattern, '') as rule_line
     from channel_rules
+    union all
+    select
+        'properties' as rule_kind,
+        event_name || '=' || required_properties as rule_line
+    from event_registry
+    where required_properties is not null
 ),
 
 model_rules as (
@@ -70,6 +76,12 @@ model_rules as (
         rule_line
     from rule_lines
     where rule_kind in ('ids', 'bots')
+    union all
+    select
+        'stg_events__property_kinds' as model_name,
+        rule_line
+    from rule_lines
+    where rule_kind in ('names', 'ids', 'bots', 'properties')
 ),
 
 model_hashes as (
@@ -115,7 +127,15 @@ models_built as (
         'stg_events__event_days' as rules_of
     union all
     select
+        'stg_events__property_kinds' as model_name,
+        'stg_events__property_kinds' as rules_of
+    union all
+    select
         'stg_events__user_agents' as model_name,
+        'none' as rules_of
+    union all
+    select
+        'stg_events__event_names' as model_name,
         'none' as rules_of
 ),
 

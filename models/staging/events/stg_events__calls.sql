@@ -8,8 +8,8 @@ bot_agents as (
     select * from {{ ref('stg_events__bot_agents') }}
 ),
 
-renames as (
-    select * from {{ ref('stg_events__renames') }}
+canonical_names as (
+    select * from {{ ref('stg_events__canonical_names') }}
 ),
 
 denied_ids as (
@@ -37,49 +37,42 @@ denied_group_ids as (
     where id_type in ('any', 'group_id')
 ),
 
-names_normalised as (
-    select
-        *,
-        case call_type
-            when 'page' then 'page_viewed'
-            when 'screen' then 'screen_viewed'
-            when 'track' then coalesce({{ clean_text(snake_case('event_name')) }}, lower(trim(event_name)))
-        end as normal_name
-    from events
-),
-
 ids_cleaned as (
     select
-        names_normalised.*,
-        coalesce(renames.event_name, names_normalised.normal_name) as canonical_name,
+        events.*,
+        case events.call_type
+            when 'page' then 'page_viewed'
+            when 'screen' then 'screen_viewed'
+            when 'track' then canonical_names.event_name
+        end as canonical_name,
         bot_agents.user_agent is not null as is_bot,
         coalesce(denied_user_ids.is_deletion_request, 0) = 1 as is_of_deleted_user,
         -- ids keep their case: usr_A and usr_a are two ids to most products
         case
-            when denied_user_ids.id_value is null then {{ clean_text('names_normalised.user_id') }}
+            when denied_user_ids.id_value is null then {{ clean_text('events.user_id') }}
         end as clean_user_id,
         case
             when denied_anonymous_ids.id_value is null
-                then {{ clean_text('names_normalised.anonymous_id') }}
+                then {{ clean_text('events.anonymous_id') }}
         end as clean_anonymous_id,
         case
             when denied_previous_users.id_value is null and denied_previous_devices.id_value is null
-                then {{ clean_text('names_normalised.previous_id') }}
+                then {{ clean_text('events.previous_id') }}
         end as clean_previous_id,
         case
-            when denied_group_ids.id_value is null then {{ clean_text('names_normalised.group_id') }}
+            when denied_group_ids.id_value is null then {{ clean_text('events.group_id') }}
         end as clean_group_id
-    from names_normalised
-    left join renames on names_normalised.normal_name = renames.old_event_name
-    left join bot_agents on lower(names_normalised.user_agent) = bot_agents.user_agent
-    left join denied_user_ids on lower(trim(names_normalised.user_id)) = denied_user_ids.id_value
+    from events
+    left join canonical_names on events.event_name = canonical_names.sent_name
+    left join bot_agents on lower(events.user_agent) = bot_agents.user_agent
+    left join denied_user_ids on lower(trim(events.user_id)) = denied_user_ids.id_value
     left join denied_anonymous_ids
-        on lower(trim(names_normalised.anonymous_id)) = denied_anonymous_ids.id_value
+        on lower(trim(events.anonymous_id)) = denied_anonymous_ids.id_value
     left join denied_user_ids as denied_previous_users
-        on lower(trim(names_normalised.previous_id)) = denied_previous_users.id_value
+        on lower(trim(events.previous_id)) = denied_previous_users.id_value
     left join denied_anonymous_ids as denied_previous_devices
-        on lower(trim(names_normalised.previous_id)) = denied_previous_devices.id_value
-    left join denied_group_ids on lower(trim(names_normalised.group_id)) = denied_group_ids.id_value
+        on lower(trim(events.previous_id)) = denied_previous_devices.id_value
+    left join denied_group_ids on lower(trim(events.group_id)) = denied_group_ids.id_value
 ),
 
 final as (
