@@ -1,8 +1,6 @@
 """When things run: jobs, the nightly schedule, the sensor on the landing folder."""
 
 import hashlib
-import os
-from pathlib import Path
 
 from dagster import (
     AssetSelection,
@@ -21,6 +19,7 @@ from dagster import (
 
 from dagster_plg.received_days import RECEIVED_DAYS_KEY
 from dagster_plg.resources import Installation
+from ingestion.landing import scan_landing
 from warehouse.settings import Settings
 
 NIGHTLY_CRON = "0 2 * * *"
@@ -70,10 +69,9 @@ def every_night(context: ScheduleEvaluationContext):
 def landing_fingerprint(settings: Settings) -> str:
     """A hash over path, size and modification time of every landed file."""
     digest = hashlib.sha256()
-    for folder, _, names in sorted(os.walk(settings.landing_dir)):
-        for name in sorted(names):
-            status = Path(folder, name).stat()
-            digest.update(f"{folder}/{name}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+    # files still being written (`plg collect`) are not landed: they would keep the sensor waiting
+    for file in scan_landing(settings.landing_dir):
+        digest.update(f"{file.path}|{file.size_bytes}|{file.modified_at}\n".encode())
     return digest.hexdigest()
 
 

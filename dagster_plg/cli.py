@@ -24,6 +24,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+pull = typer.Typer(
+    help="Pull lists over HTTP into the landing folder (Stripe, CRM).", no_args_is_help=True
+)
+app.add_typer(pull, name="pull")
 demo = typer.Typer(help="The demo company.", no_args_is_help=True)
 app.add_typer(demo, name="demo")
 identity = typer.Typer(help="Who is who, and how we know.", no_args_is_help=True)
@@ -201,6 +205,62 @@ def ingest(
     out.print(report.summary(), highlight=False)
     if report.files_refused:
         raise _fail(f"{len(report.files_refused)} files refused: see ops.ingest_files.message")
+
+
+@pull.command("stripe")
+def pull_stripe_command(
+    full: Annotated[
+        bool, typer.Option("--full", help="Every list whole, not only what is new.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Stripe's lists into landing/stripe/; a pull that was killed goes on where it was."""
+    from ingestion.pulls.stripe import pull_stripe
+
+    with _progress() as progress:
+        report = pull_stripe(Settings(), full=full, progress=_Bars(progress))
+    _print_pull(report, as_json)
+
+
+@pull.command("crm")
+def pull_crm_command(
+    full: Annotated[
+        bool, typer.Option("--full", help="Every record, not only what changed.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """What changed in the CRM into landing/crm/ (PLG_CRM_READ_BACK=true switches it on)."""
+    from dagster_plg.pulls import read_crm_back
+
+    _print_pull(read_crm_back(Settings(), full=full), as_json)
+
+
+def _print_pull(report: Any, as_json: bool) -> None:
+    if as_json:
+        _print_json(report.as_dict())
+        return
+    for note in report.all_notes():
+        err.print(f"note: {note}", highlight=False)
+    out.print(report.summary(), highlight=False)
+
+
+@app.command()
+def collect(
+    host: Annotated[str | None, typer.Option(help="Default PLG_COLLECT_HOST: loopback.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Default PLG_COLLECT_PORT; 0: a free one.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Receive events from Segment, RudderStack and PostHog clients over HTTP until stopped."""
+    from ingestion.collector.server import Started, configure_log, serve
+
+    def started(message: Started) -> None:
+        text = json.dumps(message.as_dict()) if as_json else "\n".join(message.lines())
+        print(text, flush=True)
+
+    configure_log()
+    serve(Settings(), host, port, on_started=started)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from dagster_plg.layers import build_layers
 from dagster_plg.logs import progress_logger
 from dagster_plg.memory import collect_rarely, keep_what_is_loaded
 from dagster_plg.publishing import published
+from dagster_plg.pulls import pulls
 from dagster_plg.received_days import event_days
 from dagster_plg.resources import Installation
 from dagster_plg.sources import source_assets
@@ -20,6 +21,7 @@ collect_rarely()
 defs = Definitions(
     assets=[
         *source_assets,
+        *pulls,
         event_days,
         ingest,
         *build_layers(),

@@ -35,6 +35,8 @@ def examine(settings: Settings) -> list[Finding]:
         _memory(),
         _landing(settings),
         Finding(True, "now", f"{settings.now.isoformat()} ({_now_comes_from(settings)})"),
+        _collector(settings),
+        _stripe(settings),
         *_destinations(settings),
     ]
 
@@ -85,6 +87,20 @@ def _landing(settings: Settings) -> Finding:
     if not folder.is_dir():
         return Finding(True, "landing", f"{folder} is not there yet: nothing will be ingested")
     return Finding(os.access(folder, os.R_OK), "landing", str(folder))
+
+
+def _collector(settings: Settings) -> Finding:
+    keys = (
+        "PLG_COLLECT_WRITE_KEYS" if settings.collect_write_keys else "one made at its first start"
+    )
+    address = f"{settings.collect_host}:{settings.collect_port}"
+    return Finding(True, "collector", f"`plg collect` listens on {address}; write keys: {keys}")
+
+
+def _stripe(settings: Settings) -> Finding:
+    if not settings.stripe_api_key:
+        return Finding(True, "stripe", "not pulled: no PLG_STRIPE_API_KEY")
+    return _reachable("stripe", settings.stripe_url)
 
 
 def _destinations(settings: Settings) -> list[Finding]:

@@ -3,6 +3,7 @@
 from dagster import AssetExecutionContext, AssetKey, AssetSpec, MaterializeResult, multi_asset
 
 from dagster_plg.dbt_project import parsed_project
+from dagster_plg.pulls import PULLED_FOR
 from dagster_plg.received_days import mark_days
 from dagster_plg.resources import Installation
 from dagster_plg.sources import landing_key_of_dataset
@@ -21,7 +22,11 @@ def _specs() -> list[AssetSpec]:
     return [
         AssetSpec(
             key=AssetKey(["raw", dataset]),
-            deps=[key] if (key := landing_key_of_dataset(dataset)) else [],
+            deps=[
+                key
+                for key in (landing_key_of_dataset(dataset), PULLED_FOR.get(dataset))
+                if key is not None
+            ],
             group_name="raw",
             description=described.get(dataset, ""),
             kinds={"parquet", "duckdb"},

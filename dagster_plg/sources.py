@@ -5,8 +5,8 @@ from dagster import AssetKey, AssetSpec
 # landing part -> (what it is, the raw datasets made of it)
 LANDING_PARTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "product_events": (
-        "Product events as files: Segment or RudderStack calls, one JSON object a line, "
-        "in `landing/events/<format>/`.",
+        "Product events as files of JSON lines or Parquet in `landing/events/<format>/`: calls "
+        "of Segment or RudderStack, exports of PostHog, Amplitude or Mixpanel.",
         ("events", "event_loads"),
     ),
     "stripe": (

@@ -17,7 +17,11 @@ class IngestRunning(IngestError):
 
 
 class FileRefused(IngestError):
-    """A file that cannot be read as what its folder says; ``reason`` is a stable code."""
+    """A file that cannot be read as what its folder says; ``reason`` is a stable code.
+
+    ``unavailable_file``: not its content is wrong, it could not be read this time (deleted,
+    no permission, a disk error); the same content is tried again in the next ingest.
+    """
 
     def __init__(self, reason: str, message: str):
         super().__init__(message)

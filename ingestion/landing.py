@@ -13,8 +13,7 @@ from pathlib import Path
 
 from warehouse.settings import DEMO_MARKER
 
-EVENT_FORMATS = ("segment", "rudderstack")
-EVENT_FORMATS_LATER = ("posthog", "amplitude", "mixpanel")
+EVENT_FORMATS = ("segment", "rudderstack", "posthog", "amplitude", "mixpanel")
 CSV_DATASETS = (
     "contracts",
     "fx_rates",
@@ -25,6 +24,8 @@ CSV_DATASETS = (
     "targets",
 )
 JSON_LINES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz")
+# PostHog names the compression inside, which the Parquet reader finds out by itself
+PARQUET = (".parquet", *(f".parquet.{name}" for name in ("zst", "gz", "sz", "lz4", "br")))
 _TEMPORARY = (".tmp", ".part", ".partial", ".crdownload", ".filepart", ".swp", ".lock", "~")
 
 
@@ -67,45 +68,70 @@ def scan_landing(landing_dir: Path) -> list[LandingFile]:
 
 
 def _walk(root: Path, folder: Path) -> Iterator[LandingFile]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if _is_ignored(entry.name) or (folder == root and entry.name == DEMO_MARKER):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(root, Path(entry.path))
-            else:
+    try:
+        with os.scandir(folder) as found:
+            entries = list(found)
+    except FileNotFoundError:
+        return  # gone since its folder was listed
+    except OSError as error:
+        yield _problem(root, folder, f"a folder that cannot be read ({error.strerror})")
+        return
+    for entry in entries:
+        if _is_ignored(entry.name) or (folder == root and entry.name == DEMO_MARKER):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(root, Path(entry.path))
+        else:
+            try:
                 yield _describe(root, Path(entry.path))
+            except FileNotFoundError:
+                continue
 
 
 def _is_ignored(name: str) -> bool:
-    return name.startswith((".", "_")) or name.lower().endswith(_TEMPORARY)
+    # an export's manifest lists its files and holds no rows
+    return name.startswith((".", "_")) or name.lower().endswith((*_TEMPORARY, "manifest.json"))
+
+
+def _shown_path(root: Path, location: Path) -> str:
+    relative = location.relative_to(root)
+    return os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
+
+
+def _problem(root: Path, location: Path, problem: str, status: str = "refused") -> LandingFile:
+    path = _shown_path(root, location)
+    facts = location.lstat()
+    return LandingFile(
+        path, location, facts.st_size, modified_at(facts), None, f"{path}: {problem}", status
+    )
 
 
 def _describe(root: Path, location: Path) -> LandingFile:
-    relative = location.relative_to(root)
-    path = os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
-
-    def unusable(problem: str, status: str = "refused") -> LandingFile:
-        facts = location.lstat()
-        return LandingFile(path, location, facts.st_size, modified_at(facts), None, problem, status)
-
     if location.is_symlink():
-        target = location.resolve()
+        try:
+            target = location.resolve()
+            target.is_dir()
+        except (OSError, RuntimeError):  # Python before 3.13 raises the latter
+            return _problem(root, location, "a link to itself")
         if not target.is_relative_to(root):
-            return unusable(
-                f"{path}: a link to {target}, outside the landing folder; copy the file itself here"
+            return _problem(
+                root,
+                location,
+                f"a link to {target}, outside the landing folder; copy the file itself here",
             )
         if not target.exists():
-            return unusable(f"{path}: a link to nothing ({target})")
+            return _problem(root, location, f"a link to nothing ({target})")
         if target.is_dir():
-            return unusable(f"{path}: a link to a folder; folder links are not followed")
-    if not stat.S_ISREG(location.stat().st_mode):
-        return unusable(f"{path}: not a regular file")
-    source, problem = _identify(relative.parts, location.name.lower())
-    if problem:
-        return unusable(f"{path}: {problem}", "unsupported")
+            return _problem(root, location, "a link to a folder; folder links are not followed")
     facts = location.stat()
-    return LandingFile(path, location, facts.st_size, modified_at(facts), source)
+    if not stat.S_ISREG(facts.st_mode):
+        return _problem(root, location, "not a regular file")
+    source, problem = _identify(location.relative_to(root).parts, location.name.lower())
+    if problem:
+        return _problem(root, location, problem, "unsupported")
+    return LandingFile(
+        _shown_path(root, location), location, facts.st_size, modified_at(facts), source
+    )
 
 
 def modified_at(facts: os.stat_result) -> datetime:
@@ -138,11 +164,9 @@ def _identify(parts: tuple[str, ...], name: str) -> tuple[Source | None, str | N
 
 
 def _identify_events(part: str, name: str) -> tuple[Source | None, str | None]:
-    if part in EVENT_FORMATS_LATER:
-        return None, f"format not supported yet: {part} (supported: {', '.join(EVENT_FORMATS)})"
     if part not in EVENT_FORMATS:
         return None, f"unknown event format: {part} (supported: {', '.join(EVENT_FORMATS)})"
-    if name.endswith(".parquet"):
+    if name.endswith(PARQUET):
         return Source("events", part, "parquet"), None
     if name.endswith(JSON_LINES):
         return Source("events", part, "lines"), None

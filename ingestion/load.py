@@ -373,7 +373,9 @@ class _Load:
             if candidate.copy_of is not None:
                 record = self._copy_record(record, candidate.copy_of, records)
             elif failure:
-                record = replace(record, status="refused", message=failure.message)
+                # content that was not read is not known: it is tried again
+                sha256 = None if failure.reason == "unavailable_file" else record.sha256
+                record = replace(record, status="refused", message=failure.message, sha256=sha256)
             else:
                 first, last = self.received.get(file_no, (None, None))
                 read = staged.rows_read[file_no]

@@ -5,7 +5,7 @@ columns (without those of origin) plus ``file_no``, ``line_number``, ``reason`` 
 row is accepted), ``detail`` and ``raw``. Parsers are pure text; nothing is read here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -83,7 +83,8 @@ class Parser:
 
     ``checks``: ordered ``(condition, reason, detail)`` SQL; the first true one refuses the
     row. ``values``: lake column → SQL over the fields. ``steps``: named expressions that
-    both may use, in order of need.
+    both may use, in order of need. A step that names an earlier one repeats its SQL: where
+    that grows too big, ``layers`` go before, each taken from the one before it.
     """
 
     fields: Mapping[str, str]
@@ -91,6 +92,7 @@ class Parser:
     steps: Mapping[str, str]
     checks: tuple[tuple[str, str, str], ...]
     values: Mapping[str, str]
+    layers: tuple[Mapping[str, str], ...] = ()
 
 
 def parser_sql(parser: Parser) -> str:
@@ -99,6 +101,11 @@ def parser_sql(parser: Parser) -> str:
     fields = ",\n        ".join(
         f'taken[{index}] as "{name}"' for index, name in enumerate(parser.fields, start=1)
     )
+    layers, last = "", "fields_named"
+    for number, layer in enumerate(parser.layers, start=1):
+        named = ", ".join(f'{sql} as "{name}"' for name, sql in layer.items())
+        layers += f"layer_{number} as (select *, {named} from {last}),\n\n    "
+        last = f"layer_{number}"
     # each step sees the ones before it
     steps = "".join(f',\n        {sql} as "{name}"' for name, sql in parser.steps.items())
     nested = [
@@ -141,9 +148,9 @@ def parser_sql(parser: Parser) -> str:
         from fields_taken
     ),
 
-    steps_taken as (
+    {layers}steps_taken as (
         select *{steps}
-        from fields_named
+        from {last}
     ),
 
     judged as (
@@ -160,151 +167,6 @@ def parser_sql(parser: Parser) -> str:
         {values}
     from judged
     """
-
-
-def events_parser(source_format: str, now: datetime) -> Parser:
-    """Calls of the Segment tracking spec (RudderStack writes the same).
-
-    ``event_at`` is ``receivedAt - (sentAt - originalTimestamp)`` where all three are
-    given (Segment's correction of wrong device clocks), else ``timestamp``.
-    """
-    limit = f"to_hours({FUTURE_TOLERANCE_HOURS})"
-    types = ", ".join(sql_text(name) for name in CALL_TYPES)
-    return Parser(
-        fields={
-            "f_message_id": "$.messageId",
-            "f_type": "$.type",
-            "f_event": "$.event",
-            "f_name": "$.name",
-            "f_user_id": "$.userId",
-            "f_anonymous_id": "$.anonymousId",
-            "f_previous_id": "$.previousId",
-            "f_group_id": "$.groupId",
-            "f_timestamp": "$.timestamp",
-            "f_original_timestamp": "$.originalTimestamp",
-            "f_sent_at": "$.sentAt",
-            "f_received_at": "$.receivedAt",
-            "f_ip": "$.context.ip",
-            "f_request_ip": "$.request_ip",
-            "f_user_agent": "$.context.userAgent",
-            "f_context_group_id": "$.context.groupId",
-            "f_page_url": "$.context.page.url",
-            "f_page_referrer": "$.context.page.referrer",
-            "f_properties_url": "$.properties.url",
-            "f_properties_referrer": "$.properties.referrer",
-            "f_utm_source": "$.context.campaign.source",
-            "f_utm_medium": "$.context.campaign.medium",
-            "f_utm_campaign": "$.context.campaign.name",
-            "f_utm_term": "$.context.campaign.term",
-            "f_utm_content": "$.context.campaign.content",
-            "f_properties": "$.properties",
-            "f_traits": "$.traits",
-            "f_context_traits": "$.context.traits",
-        },
-        plain=(
-            "f_message_id",
-            "f_type",
-            "f_event",
-            "f_name",
-            "f_user_id",
-            "f_anonymous_id",
-            "f_previous_id",
-            "f_group_id",
-            "f_timestamp",
-            "f_received_at",
-        ),
-        steps={
-            "message_id": "given(f_message_id)",
-            "call_type": "given(f_type)",
-            # ids stay as sent, even ' ' or 'null': staging knows which of them are none
-            "user_id": "nullif(f_user_id, '')",
-            "anonymous_id": "nullif(f_anonymous_id, '')",
-            "previous_id": "nullif(f_previous_id, '')",
-            "group_id": "coalesce(nullif(f_group_id, ''), nullif(f_context_group_id, ''))",
-            "said_at": "iso_time(f_timestamp)",
-            "sent_at": "iso_time(f_sent_at)",
-            "original_at": "iso_time(f_original_timestamp)",
-            "given_received_at": "iso_time(f_received_at)",
-            "received_at": f"case when given(f_received_at) is null then {_timestamp(now)} "
-            "else given_received_at end",
-            "event_at": "coalesce(given_received_at - (sent_at - original_at), said_at)",
-            "properties": "case when given(f_properties) is null then '{}' "
-            "else object_text(f_properties) end",
-            "traits": "case when given(coalesce(f_traits, f_context_traits)) is null then '{}' "
-            "else object_text(coalesce(f_traits, f_context_traits)) end",
-        },
-        checks=(
-            ("message_id is null", "missing_message_id", "null"),
-            ("call_type is null", "missing_type", "null"),
-            (f"call_type not in ({types})", "unknown_type", "'type: ' || left(call_type, 100)"),
-            (
-                "call_type = 'track' and given(f_event) is null",
-                "missing_event_name",
-                "null",
-            ),
-            (
-                "call_type = 'alias' and (previous_id is null or user_id is null)",
-                "missing_id",
-                "'an alias needs previousId and userId'",
-            ),
-            (
-                "call_type = 'group' and group_id is null",
-                "missing_id",
-                "'a group call needs groupId'",
-            ),
-            (
-                "user_id is null and anonymous_id is null",
-                "missing_id",
-                "'neither userId nor anonymousId'",
-            ),
-            ("given(f_timestamp) is null", "missing_timestamp", "null"),
-            ("said_at is null", "bad_timestamp", "'timestamp: ' || left(f_timestamp, 100)"),
-            ("received_at is null", "bad_timestamp", "'receivedAt: ' || left(f_received_at, 100)"),
-            (
-                f"event_at < timestamp '{EARLIEST}' or received_at < timestamp '{EARLIEST}'",
-                "bad_timestamp",
-                f"'before {EARLIEST}: event at ' || event_at || ', received at ' || received_at",
-            ),
-            (
-                f"event_at > received_at + {limit}",
-                "timestamp_in_future",
-                "'event at ' || event_at || ', received at ' || received_at",
-            ),
-            (
-                f"received_at > {_timestamp(now)} + {limit}",
-                "timestamp_in_future",
-                f"'received at ' || received_at || ', now is {_naive(now)}'",
-            ),
-            ("properties is null", "bad_value", "'properties: a JSON object was expected'"),
-            ("traits is null", "bad_value", "'traits: a JSON object was expected'"),
-        ),
-        values={
-            "message_id": "message_id",
-            "call_type": "call_type",
-            "event_name": "case call_type when 'track' then f_event "
-            "when 'page' then given(f_name) when 'screen' then given(f_name) end",
-            "user_id": "user_id",
-            "anonymous_id": "anonymous_id",
-            "previous_id": "previous_id",
-            "group_id": "group_id",
-            "event_at": "event_at",
-            "sent_at": "sent_at",
-            "received_at": "received_at",
-            "ip": "coalesce(f_ip, f_request_ip)",
-            "user_agent": "f_user_agent",
-            "page_url": "coalesce(f_page_url, f_properties_url)",
-            "referrer_url": "given(coalesce(f_page_referrer, f_properties_referrer))",
-            "utm_source": "f_utm_source",
-            "utm_medium": "f_utm_medium",
-            "utm_campaign": "f_utm_campaign",
-            "utm_term": "f_utm_term",
-            "utm_content": "f_utm_content",
-            "properties": "properties",
-            "traits": "traits",
-            "source_format": sql_text(source_format),
-            "received_date": "cast(received_at as date)",
-        },
-    )
 
 
 def stripe_events_parser(_part: str, now: datetime) -> Parser:
@@ -358,7 +220,7 @@ def stripe_events_parser(_part: str, now: datetime) -> Parser:
             "object_id": "f_object_id",
             "object": "object_body",
             "previous_attributes": "previous",
-            "received_at": _timestamp(now),
+            "received_at": sql_timestamp(now),
         },
     )
 
@@ -397,7 +259,7 @@ def stripe_objects_parser(part: str, now: datetime) -> Parser:
             "created_at": "created_at",
             "is_livemode": "coalesce(livemode, true)",
             "object": "f_body",
-            "pulled_at": _timestamp(now),
+            "pulled_at": sql_timestamp(now),
         },
     )
 
@@ -436,9 +298,9 @@ def crm_parser(part: str, now: datetime) -> Parser:
                 f"'before {EARLIEST}: modified ' || modified_at",
             ),
             (
-                f"modified_at > {_timestamp(now)} + {limit}",
+                f"modified_at > {sql_timestamp(now)} + {limit}",
                 "timestamp_in_future",
-                f"'modified at ' || modified_at || ', now is {_naive(now)}'",
+                f"'modified at ' || modified_at || ', now is {naive_text(now)}'",
             ),
             (
                 "f_deleted is not null and is_deleted is null",
@@ -457,20 +319,12 @@ def crm_parser(part: str, now: datetime) -> Parser:
     )
 
 
-PARSERS: Mapping[str, Callable[[str, datetime], Parser]] = {
-    "events": events_parser,
-    "stripe_events": stripe_events_parser,
-    "stripe_objects": stripe_objects_parser,
-    "crm_records": crm_parser,
-}
-
-
-def _naive(now: datetime) -> str:
+def naive_text(now: datetime) -> str:
     return now.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
 
 
-def _timestamp(now: datetime) -> str:
-    return f"timestamp {sql_text(_naive(now))}"
+def sql_timestamp(now: datetime) -> str:
+    return f"timestamp {sql_text(naive_text(now))}"
 
 
 def _epoch(name: str) -> str:
@@ -499,8 +353,8 @@ def _created_checks(
             f"'before {EARLIEST}: created ' || created_at",
         ),
         (
-            f"created_at > {_timestamp(now)} + to_hours({FUTURE_TOLERANCE_HOURS})",
+            f"created_at > {sql_timestamp(now)} + to_hours({FUTURE_TOLERANCE_HOURS})",
             "timestamp_in_future",
-            f"'created at ' || created_at || ', now is {_naive(now)}'",
+            f"'created at ' || created_at || ', now is {naive_text(now)}'",
         ),
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
-from ingestion.landing import LandingFile
+from ingestion.landing import PARQUET, LandingFile
 from ingestion.manifest import FileRecord, Manifest
 
 
@@ -176,17 +176,22 @@ def _drop_problems_that_left(plan: Plan, files: list[LandingFile], manifest: Man
 def _mark_copies(plan: Plan, manifest: Manifest) -> None:
     """Tell files whose very content another path already brought, or brings in this run."""
     owners = {
-        (place(record.path), record.sha256): record.path
+        (*_source(record.path), record.sha256): record.path
         for live in manifest.live.values()
         for record in live
         if record.status == "loaded" and record.file_id not in plan.replaced
     }
     marked: list[Candidate] = []
     for candidate in sorted(plan.read, key=lambda candidate: candidate.file.path):
-        key = (place(candidate.file.path), candidate.sha256)
+        key = (*_source(candidate.file.path), candidate.sha256)
         marked.append(replace(candidate, copy_of=owners.get(key)))
         owners.setdefault(key, candidate.file.path)
     plan.read = marked
+
+
+def _source(path: str) -> tuple[tuple[str, ...], bool]:
+    # an empty file is good as lines and no Parquet
+    return place(path), path.lower().endswith(PARQUET)
 
 
 def place(path: str) -> tuple[str, ...]:

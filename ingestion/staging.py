@@ -18,10 +18,12 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.errors import FileRefused
+from ingestion.formats import json_columns
 from ingestion.lake import glob_escape, sql_text
 from ingestion.landing import LandingFile, Source, modified_at
 from ingestion.lines import LineBlock, bad_lines, read_lines
-from ingestion.parsing import MACROS, PARSERS, parser_sql
+from ingestion.parsers import PARSERS
+from ingestion.parsing import MACROS, parser_sql
 from ingestion.tables import csv_parser_sql, read_csv_file
 
 BATCH_BYTES = 96 * 1024 * 1024
@@ -129,9 +131,24 @@ class Stager:
                 "line": pa.chunked_array([block.lines for _, block in full]),
             }
         )
+        self._judge_lines(dataset, sql, lines)
+
+    def _judge_lines(self, dataset: str, sql: str, lines: pa.Table) -> None:
+        """Judge the lines at once; in halves where that takes more memory than there is.
+
+        A few megabytes of JSON can stand for gigabytes of parsed values.
+        """
         self._connection.register("lines", lines)
-        self._take(dataset, sql)
-        self._connection.unregister("lines")
+        try:
+            self._take(dataset, sql)
+        except duckdb.OutOfMemoryException:
+            if len(lines) == 1:
+                raise
+            half = len(lines) // 2
+            self._judge_lines(dataset, sql, lines.slice(0, half))
+            self._judge_lines(dataset, sql, lines.slice(half))
+        finally:
+            self._connection.unregister("lines")
 
     def _read_ahead(self, jobs: list[Job]) -> Iterator[tuple[Job, LineBlock]]:
         """Blocks of all files, read by threads (decompression frees the interpreter lock)."""
@@ -177,7 +194,7 @@ class Stager:
                 job, block = item
                 if isinstance(block, OSError):
                     message = f"{job.file.path}: cannot be read ({block.strerror or block})"
-                    self.staged.failed[job.file_no] = FileRefused("unreadable_file", message)
+                    self.staged.failed[job.file_no] = FileRefused("unavailable_file", message)
                 elif isinstance(block, BaseException):
                     raise block
                 else:
@@ -200,14 +217,14 @@ class Stager:
         for job in jobs:
             try:
                 parsed = read_csv_file(job.file.location, job.file.path, source.dataset)
+                self._finish(job)
             except FileRefused as refused:
                 self.staged.failed[job.file_no] = refused
                 continue
             except OSError as error:
                 message = f"{job.file.path}: cannot be read ({error.strerror})"
-                self.staged.failed[job.file_no] = FileRefused("unreadable_file", message)
+                self.staged.failed[job.file_no] = FileRefused("unavailable_file", message)
                 continue
-            self._finish(job)
             self._refuse(job.file_no, bad_lines(parsed.bad))
             number = pa.repeat(pa.scalar(job.file_no, pa.int32()), parsed.rows.num_rows)
             tables.append(parsed.rows.append_column("file_no", number))
@@ -226,33 +243,38 @@ class Stager:
                     f"create or replace temp view lines as {self._parquet_lines(job)}"
                 )
                 self._take(source.dataset, sql)
-            except duckdb.Error as error:
+                self._finish(job)
+            except (duckdb.Error, OSError) as error:
                 first_line = str(error).splitlines()[0]
                 message = f"{job.file.path}: cannot be read as Parquet ({first_line})"
-                self.staged.failed[job.file_no] = FileRefused("unreadable_file", message)
-                continue
-            self._finish(job)
+                is_there = job.file.location.exists() and not isinstance(error, OSError)
+                reason = "unreadable_file" if is_there else "unavailable_file"
+                self.staged.failed[job.file_no] = FileRefused(reason, message)
         self._connection.execute("drop view if exists lines")
 
     def _parquet_lines(self, job: Job) -> str:
         """A Parquet row as the JSON line it stands for; JSON kept as text is unwrapped."""
         path = sql_text(glob_escape(str(job.file.location)))
+        json_names = json_columns(job.file.source.dataset, job.file.source.part)
         columns = self._connection.execute(
             f"describe select * from read_parquet({path}, hive_partitioning = false)"
         ).fetchall()
         members = []
         for name, kind, *_ in columns:
             quoted = '"' + name.replace('"', '""') + '"'
-            if name in ("context", "properties", "traits") and kind in ("VARCHAR", "JSON"):
+            if name in json_names and kind in ("VARCHAR", "JSON"):
                 value = f"coalesce(try_cast({quoted} as json), to_json({quoted}))"
             else:
                 value = f"to_json({quoted})"
             members.append(f"{sql_text(name)}, {value}")
+        # the reader's own number of a row, unless the file has a column of that name
+        number, option = "file_row_number + 1", ", file_row_number = true"
+        if any(name.lower() == "file_row_number" for name, *_ in columns):
+            number, option = "row_number() over ()", ""
         return (
-            f"select cast({job.file_no} as integer) as file_no, "
-            "file_row_number + 1 as line_number, "
+            f"select cast({job.file_no} as integer) as file_no, {number} as line_number, "
             f"cast(json_object({', '.join(members)}) as varchar) as line "
-            f"from read_parquet({path}, hive_partitioning = false, file_row_number = true)"
+            f"from read_parquet({path}, hive_partitioning = false{option})"
         )
 
     # common end
@@ -262,7 +284,11 @@ class Stager:
         self._pieces += 1
         piece = self._folder / dataset / f"piece-{self._pieces:06d}.parquet"
         piece.parent.mkdir(parents=True, exist_ok=True)
-        self._connection.execute(f"copy ({sql}) to {sql_text(piece)} ({PIECE_FORMAT})")
+        try:
+            self._connection.execute(f"copy ({sql}) to {sql_text(piece)} ({PIECE_FORMAT})")
+        except duckdb.Error:
+            piece.unlink(missing_ok=True)  # half a file would break whoever reads the folder
+            raise
         judged = f"read_parquet({sql_text(glob_escape(str(piece)))})"
         refused = False
         for file_no, reason, count in self._connection.execute(

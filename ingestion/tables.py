@@ -17,8 +17,8 @@ from ingestion.errors import FileRefused
 from ingestion.lake import sql_text
 from ingestion.lines import RAW_BYTES_KEPT, BadLine, kept_text
 
-_MONTH = r"[0-9]{4}-[0-9]{2}(-01)?"
-_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_MONTH = r"[12][0-9]{3}-[0-9]{2}(-01)?"
+_DATE = r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}"
 _CURRENCY = "[A-Z]{3}"
 
 

@@ -47,6 +47,27 @@ class Settings(BaseSettings):
     slack_enabled: bool = True
     slack_url: str = Field(default="mock", description="'mock' or an incoming-webhook URL")
 
+    collect_host: str = Field(default="127.0.0.1", description="where `plg collect` listens")
+    collect_port: int = Field(default=8020, ge=0, le=65535)
+    collect_write_keys: str = Field(
+        default="", description="comma-separated; default one made in HOME/collect/write_key"
+    )
+    collect_max_message_bytes: int | None = Field(
+        default=None, ge=1, description="default what each service documents"
+    )
+    collect_max_batch_bytes: int | None = Field(
+        default=None, ge=1, description="unpacked; default what each service documents"
+    )
+    collect_max_waiting_requests: int = Field(default=256, ge=1, description="then 503")
+    collect_max_waiting_bytes: int = Field(default=64 * 2**20, ge=1, description="then 503")
+    collect_rotate_seconds: float = Field(default=60, gt=0, description="age of a file that lands")
+    collect_rotate_bytes: int = Field(default=64 * 2**20, ge=1, description="size of one")
+
+    crm_read_back: bool = Field(default=False, description="pull CRM changes before the ingest")
+    stripe_api_key: str = Field(default="", description="none: Stripe is not pulled")
+    stripe_url: str = Field(default="https://api.stripe.com", description="or a Stripe double")
+    stripe_api_version: str = Field(default="", description="default the stripe client's")
+
     debug: bool = Field(default=False, description="show tracebacks instead of one line")
     mocks_host: str = "127.0.0.1"
     mocks_port: int = 8010

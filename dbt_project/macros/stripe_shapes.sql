@@ -62,6 +62,32 @@
     }) }}
 {%- endmacro %}
 
+{% macro stripe_refund_shape() -%}
+    {{ return({
+        'id': 'text', 'charge': 'text', 'payment_intent': 'text', 'status': 'text', 'reason': 'text',
+        'failure_reason': 'text', 'currency': 'text', 'amount': 'bigint', 'created': 'bigint',
+    }) }}
+{%- endmacro %}
+
+{#- A line of an invoice. What it belongs to moved under `parent`, its price under `pricing`, in 2025. -#}
+{% macro stripe_invoice_line_shape() -%}
+    {%- set of_item = {
+        'invoice_item': 'text', 'proration': 'boolean', 'subscription': 'text', 'subscription_item': 'text',
+    } -%}
+    {{ return({
+        'id': 'text', 'type': 'text', 'description': 'text', 'amount': 'bigint', 'currency': 'text',
+        'quantity': 'bigint', 'proration': 'boolean', 'subscription': 'text',
+        'subscription_item': 'text', 'invoice_item': 'text',
+        'period': {'start': 'bigint', 'end': 'bigint'},
+        'price': {'id': 'text', 'product': 'text'},
+        'plan': {'id': 'text', 'product': 'text'},
+        'pricing': {'price_details': {'price': 'text', 'product': 'text'}},
+        'parent': {
+            'type': 'text', 'invoice_item_details': of_item, 'subscription_item_details': of_item,
+        },
+    }) }}
+{%- endmacro %}
+
 {#- The id of something that is an id or an expanded object. -#}
 {% macro stripe_id(value) -%}
     case when substr({{ value }}, 1, 1) = {{ "'{'" }} then {{ json_text(value, 'id') }} else {{ value }} end

@@ -223,7 +223,7 @@ def test_a_second_ingest_at_the_same_time_is_told_so(installation):
 
 
 def test_files_nothing_reads_are_listed_and_the_rest_is_loaded(installation):
-    installation.land("events/posthog/a.jsonl", [{"event": "x"}])
+    installation.land("events/heap/a.jsonl", [{"event": "x"}])
     installation.land("events/segment/notes.txt", "hello")
     installation.land("surprise/a.csv", "a\n1\n")
     installation.land(A, [track("m1")])
@@ -233,10 +233,10 @@ def test_files_nothing_reads_are_listed_and_the_rest_is_loaded(installation):
     for _ in range(2):
         report = installation.ingest()
         assert len(report.files_unsupported) == 3
-        assert any("format not supported yet: posthog" in text for text in report.files_unsupported)
+        assert any("unknown event format: heap" in text for text in report.files_unsupported)
         assert messages(installation) == ["m1"]
         assert sorted(versions(installation)) == [
-            ("events/posthog/a.jsonl", "unsupported"),
+            ("events/heap/a.jsonl", "unsupported"),
             (A, "loaded"),
             ("events/segment/notes.txt", "unsupported"),
             ("surprise/a.csv", "unsupported"),

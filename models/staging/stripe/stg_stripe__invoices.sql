@@ -49,14 +49,22 @@ final as (
         -- keys
         invoice_id,
         {{ stripe_id(json_text('object', 'customer')) }} as customer_id,
-        {{ stripe_id(json_text('object', 'subscription')) }} as subscription_id,
+        -- moved under `parent` in 2025
+        coalesce(
+            {{ stripe_id(json_text('object', 'subscription')) }},
+            {{ stripe_id(json_text('object', 'parent.subscription_details.subscription')) }}
+        ) as subscription_id,
         -- attributes
         {{ json_text('object', 'status') }} as invoice_status,
         {{ json_text('object', 'billing_reason') }} as billing_reason,
         upper({{ json_text('object', 'currency') }}) as currency,
         -- measures
         {{ json_number('object', 'subtotal', 'bigint') }} as subtotal_cents,
-        {{ json_number('object', 'tax', 'bigint') }} as tax_cents,
+        -- newer API versions list taxes one by one
+        coalesce(
+            {{ json_number('object', 'tax', 'bigint') }},
+            {{ json_number('object', 'total', 'bigint') }} - {{ json_number('object', 'total_excluding_tax', 'bigint') }}
+        ) as tax_cents,
         {{ json_number('object', 'total', 'bigint') }} as total_cents,
         {{ json_number('object', 'amount_due', 'bigint') }} as amount_due_cents,
         {{ json_number('object', 'amount_paid', 'bigint') }} as amount_paid_cents,

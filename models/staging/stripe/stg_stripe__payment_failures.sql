@@ -19,7 +19,11 @@ final as (
         event_id,
         object_id as invoice_id,
         {{ stripe_id(json_text('object', 'customer')) }} as customer_id,
-        {{ stripe_id(json_text('object', 'subscription')) }} as subscription_id,
+        -- moved under `parent` in 2025
+        coalesce(
+            {{ stripe_id(json_text('object', 'subscription')) }},
+            {{ stripe_id(json_text('object', 'parent.subscription_details.subscription')) }}
+        ) as subscription_id,
         -- attributes
         coalesce(
             {{ json_text('object', 'last_payment_error.decline_code') }},

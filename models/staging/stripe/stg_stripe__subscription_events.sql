@@ -4,6 +4,33 @@ subscription_snapshots as (
     select * from {{ ref('base_stripe__subscription_snapshots') }}
 ),
 
+items_of_newer_versions as (
+    -- since 2025 every item has a period of its own and the subscription none
+    select
+        event_id,
+        {{ json_array_explode('snapshot.items.data') }}
+    from subscription_snapshots
+    where snapshot.current_period_end is null
+),
+
+item_periods as (
+    select
+        event_id,
+        min(element.current_period_start) as current_period_start,
+        min(element.current_period_end) as current_period_end
+    from items_of_newer_versions
+    group by event_id
+),
+
+snapshots_with_periods as (
+    select
+        subscription_snapshots.*,
+        item_periods.current_period_start as items_period_start,
+        item_periods.current_period_end as items_period_end
+    from subscription_snapshots
+    left join item_periods on subscription_snapshots.event_id = item_periods.event_id
+),
+
 final as (
     select
         -- keys
@@ -26,14 +53,14 @@ final as (
         effective_at,
         known_at,
         {{ epoch_seconds_at('snapshot.start_date') }} as started_at,
-        {{ epoch_seconds_at('snapshot.current_period_start') }} as current_period_started_at,
-        {{ epoch_seconds_at('snapshot.current_period_end') }} as current_period_ends_at,
+        {{ epoch_seconds_at('coalesce(snapshot.current_period_start, items_period_start)') }} as current_period_started_at,
+        {{ epoch_seconds_at('coalesce(snapshot.current_period_end, items_period_end)') }} as current_period_ends_at,
         {{ epoch_seconds_at('snapshot.trial_start') }} as trial_started_at,
         {{ epoch_seconds_at('snapshot.trial_end') }} as trial_ends_at,
         {{ epoch_seconds_at('snapshot.cancel_at') }} as cancel_at,
         {{ epoch_seconds_at('snapshot.canceled_at') }} as cancel_requested_at,
         {{ epoch_seconds_at('snapshot.ended_at') }} as ended_at
-    from subscription_snapshots
+    from snapshots_with_periods
 )
 
 select * from final

@@ -1,0 +1,49 @@
+with
+
+newest_objects as (
+    select * from {{ ref('base_stripe__newest_objects') }}
+),
+
+read_out as (
+    select
+        object_id as charge_id,
+        object,
+        {{ json_text('object', 'currency') }} as currency,
+        {{ json_number('object', 'amount', 'bigint') }} as amount_cents,
+        {{ json_number('object', 'amount_refunded', 'bigint') }} as amount_refunded_cents
+    from newest_objects
+    where object_type = 'charge'
+),
+
+final as (
+    select
+        -- keys
+        charge_id,
+        {{ stripe_id(json_text('object', 'customer')) }} as customer_id,
+        {{ stripe_id(json_text('object', 'payment_intent')) }} as payment_intent_id,
+        -- API versions since 2025 keep a charge's invoice with the invoice only
+        {{ stripe_id(json_text('object', 'invoice')) }} as invoice_id,
+        -- attributes
+        {{ json_text('object', 'status') }} as charge_status,
+        coalesce(
+            {{ json_text('object', 'outcome.network_decline_code') }},
+            {{ json_text('object', 'failure_code') }},
+            {{ json_text('object', 'outcome.reason') }}
+        ) as failure_reason,
+        {{ json_text('object', 'payment_method_details.type') }} as payment_method_type,
+        upper(currency) as currency,
+        coalesce({{ json_bool('object', 'captured') }}, true) as is_captured,
+        coalesce({{ json_bool('object', 'disputed') }}, false) as is_disputed,
+        coalesce({{ json_bool('object', 'refunded') }}, false) as is_refunded,
+        -- measures
+        amount_cents,
+        coalesce({{ json_number('object', 'amount_captured', 'bigint') }}, amount_cents) as amount_captured_cents,
+        amount_refunded_cents,
+        {{ stripe_amount('amount_cents', 'currency') }} as amount,
+        {{ stripe_amount('amount_refunded_cents', 'currency') }} as amount_refunded,
+        -- times
+        {{ epoch_seconds_at(json_number('object', 'created', 'bigint')) }} as created_at
+    from read_out
+)
+
+select * from final

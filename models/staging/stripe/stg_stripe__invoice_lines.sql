@@ -1,0 +1,113 @@
+with
+
+stripe_events as (
+    select * from {{ source('raw', 'stripe_events') }}
+),
+
+stripe_objects as (
+    select * from {{ source('raw', 'stripe_objects') }}
+),
+
+states as (
+    select
+        object_id as invoice_id,
+        object,
+        created_at as known_at,
+        load_id,
+        line_number
+    from stripe_events
+    where
+        object_type = 'invoice'
+        and event_type <> 'invoice.upcoming'
+        and coalesce(is_livemode, true)
+
+    union all
+
+    select
+        object_id as invoice_id,
+        object,
+        pulled_at as known_at,
+        load_id,
+        line_number
+    from stripe_objects
+    where
+        object_type = 'invoice'
+        and coalesce(is_livemode, true)
+),
+
+newest as (
+    select
+        invoice_id,
+        {{ json_bool('object', 'lines.has_more') }} as has_more_lines,
+        {{ json_struct('object', {'lines': {'data': [stripe_invoice_line_shape()]} }) }} as invoice
+    from states
+    where invoice_id is not null
+    -- an event carries ten lines at most: a pull with all of them tells more than a newer event
+    qualify row_number() over (
+        partition by invoice_id
+        order by coalesce({{ json_bool('object', 'lines.has_more') }}, false), known_at desc, load_id desc, line_number desc
+    ) = 1
+),
+
+lines_exploded as (
+    select
+        invoice_id,
+        has_more_lines,
+        {{ json_array_explode('invoice.lines.data') }}
+    from newest
+),
+
+final as (
+    select
+        -- keys
+        invoice_id,
+        position as line_position,
+        element.id as invoice_line_id,
+        coalesce(
+            {{ stripe_id('element.subscription') }},
+            element.parent.subscription_item_details.subscription,
+            element.parent.invoice_item_details.subscription
+        ) as subscription_id,
+        coalesce(
+            element.subscription_item, element.parent.subscription_item_details.subscription_item
+        ) as subscription_item_id,
+        coalesce(
+            {{ stripe_id('element.invoice_item') }},
+            element.parent.invoice_item_details.invoice_item,
+            element.parent.subscription_item_details.invoice_item
+        ) as invoice_item_id,
+        coalesce(
+            element.price.id, {{ stripe_id('element.pricing.price_details.price') }}, element.plan.id
+        ) as price_id,
+        coalesce(
+            {{ stripe_id('element.price.product') }},
+            element.pricing.price_details.product,
+            {{ stripe_id('element.plan.product') }}
+        ) as product_id,
+        -- attributes
+        case
+            when element.parent.type = 'subscription_item_details' or element.type = 'subscription'
+                then 'subscription'
+            when element.parent.type = 'invoice_item_details' or element.type = 'invoiceitem'
+                then 'invoice_item'
+        end as line_type,
+        element.description as description,
+        upper(element.currency) as currency,
+        coalesce(
+            element.proration,
+            element.parent.subscription_item_details.proration,
+            element.parent.invoice_item_details.proration,
+            false
+        ) as is_proration,
+        not coalesce(has_more_lines, false) as is_invoice_complete,
+        -- measures
+        element.quantity as quantity,
+        element.amount as amount_cents,
+        {{ stripe_amount('element.amount', 'element.currency') }} as amount,
+        -- times
+        {{ epoch_seconds_at('element.period.start') }} as period_started_at,
+        {{ epoch_seconds_at('element.period.end') }} as period_ended_at
+    from lines_exploded
+)
+
+select * from final
