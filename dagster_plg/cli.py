@@ -30,10 +30,18 @@ pull = typer.Typer(
 app.add_typer(pull, name="pull")
 demo = typer.Typer(help="The demo company.", no_args_is_help=True)
 app.add_typer(demo, name="demo")
+identity = typer.Typer(help="Who is who, and how we know.", no_args_is_help=True)
+app.add_typer(identity, name="identity")
 
 out = Console()
 err = Console(stderr=True)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+class IdType(StrEnum):
+    user_id = "user_id"
+    anonymous_id = "anonymous_id"
+    email = "email"
 
 
 class Format(StrEnum):
@@ -384,6 +392,27 @@ def query(
         for row in result.rows:
             table.add_row(*("" if value is None else str(value) for value in row))
         out.print(table)
+
+
+@identity.command("explain")
+def identity_explain(
+    asked: Annotated[
+        str, typer.Argument(metavar="ID", help="User id, anonymous id, e-mail or person id.")
+    ],
+    id_type: Annotated[
+        IdType | None, typer.Option("--type", help="Where a text is ids of several types.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """The person behind an id: all ids, the path of evidence, guards, accounts, merges."""
+    from dagster_plg.identity_commands import print_explanation
+    from warehouse.identity import explain
+
+    found = explain(Settings(), asked, id_type)
+    if as_json:
+        _print_json(found.as_dict())
+    else:
+        print_explanation(found, out)
 
 
 @app.command()

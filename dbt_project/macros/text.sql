@@ -58,6 +58,40 @@
 {%- endmacro %}
 
 
+{#- What two addresses are compared by when both were verified. Gmail delivers `a.nn+news@` and
+    `ann@` (and googlemail.com) to one mailbox, so dots and tag say nothing there. Elsewhere a
+    `+tag` may be another mailbox: the address itself is compared. -#}
+{% macro email_compare_key(email) -%}
+    case
+        when
+            split_part({{ email }}, '@', 2) in ('gmail.com', 'googlemail.com')
+            and replace({{ email_local_part(email) }}, '.', '') <> ''
+            then replace({{ email_local_part(email) }}, '.', '') || '@gmail.com'
+        else {{ email }}
+    end
+{%- endmacro %}
+
+
+{#- What stands before the @, without a `+tag`. -#}
+{% macro email_local_part(email) -%}
+    split_part(split_part({{ email }}, '@', 1), '+', 1)
+{%- endmacro %}
+
+
+{#- Aggregate: the group's texts in alphabetical order, with ', ' between them. -#}
+{% macro join_texts(column) -%}
+    {{ return(adapter.dispatch('join_texts', 'plg')(column)) }}
+{%- endmacro %}
+
+{% macro default__join_texts(column) -%}
+    array_to_string(list_sort(list({{ column }})), ', ')
+{%- endmacro %}
+
+{% macro spark__join_texts(column) -%}
+    array_join(sort_array(collect_list({{ column }})), ', ')
+{%- endmacro %}
+
+
 {#- Company names that should be equal made equal: lower case, accents off, no punctuation, no
     legal form at the end, no 'the' in front. -#}
 {% macro normalise_company_name(column) -%}

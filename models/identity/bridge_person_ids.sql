@@ -9,7 +9,8 @@ devices as (
 ),
 
 links as (
-    select * from {{ ref('int_identity__links') }}
+    select * from {{ ref('fct_identity_links') }}
+    where is_kept
 ),
 
 emails_claimed as (

@@ -5,6 +5,14 @@ devices as (
     where is_shared
 ),
 
+kept_links as (
+    select distinct
+        id_value as anonymous_id,
+        user_id
+    from {{ ref('fct_identity_links') }}
+    where id_type = 'anonymous_id' and is_kept
+),
+
 user_people as (
     select * from {{ ref('int_identity__user_people') }}
 ),
@@ -72,6 +80,10 @@ moments as (
         sightings.seen_at,
         min_by(user_people.person_id, sightings.user_id) as person_id
     from sightings
+    inner join kept_links
+        on
+            sightings.anonymous_id = kept_links.anonymous_id
+            and sightings.user_id = kept_links.user_id
     inner join user_people on sightings.user_id = user_people.user_id
     group by sightings.anonymous_id, sightings.seen_at
 ),

@@ -5,7 +5,8 @@ ids as (
 ),
 
 links as (
-    select * from {{ ref('int_identity__links') }}
+    select * from {{ ref('fct_identity_links') }}
+    where is_kept
 ),
 
 user_people as (

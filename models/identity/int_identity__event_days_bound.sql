@@ -16,9 +16,12 @@ device_spans as (
     select * from {{ ref('int_identity__device_spans') }}
 ),
 
-signed_in as (
+signed_in_or_on_own_device as (
+    -- who is signed in, else whose device it is: one join of both, not a union of two. DuckDB
+    -- 2.0.0 stops with an internal error ("global dictionary column changed identity") where
+    -- a union of joins is joined again, from some millions of events on
     select
-        user_people.person_id,
+        coalesce(user_people.person_id, devices.person_id) as person_id,
         event_days.user_id,
         event_days.anonymous_id,
         event_days.group_id,
@@ -30,25 +33,9 @@ signed_in as (
         event_days.last_event_at,
         event_days.event_times
     from event_days
-    inner join user_people on event_days.user_id = user_people.user_id
-),
-
-anonymous_on_own_device as (
-    select
-        devices.person_id,
-        event_days.user_id,
-        event_days.anonymous_id,
-        event_days.group_id,
-        event_days.event_name,
-        event_days.activity_date,
-        event_days.received_date,
-        event_days.count_events,
-        event_days.first_event_at,
-        event_days.last_event_at,
-        event_days.event_times
-    from event_days
-    inner join devices on event_days.anonymous_id = devices.anonymous_id
-    where event_days.user_id is null and not devices.is_shared
+    left join user_people on event_days.user_id = user_people.user_id
+    left join devices on event_days.anonymous_id = devices.anonymous_id
+    where event_days.user_id is not null or not devices.is_shared
 ),
 
 anonymous_times_on_shared_device as (
@@ -94,9 +81,7 @@ anonymous_on_shared_device as (
 ),
 
 final as (
-    select * from signed_in
-    union all
-    select * from anonymous_on_own_device
+    select * from signed_in_or_on_own_device
     union all
     select * from anonymous_on_shared_device
 )

@@ -22,7 +22,8 @@ sightings as (
         anonymous_id,
         first_event_at as first_seen_at,
         last_event_at as last_seen_at,
-        count_events
+        count_events,
+        count_events as count_calls
     from event_days
     union all
     select
@@ -30,7 +31,8 @@ sightings as (
         anonymous_id,
         first_identified_at as first_seen_at,
         last_identified_at as last_seen_at,
-        0 as count_events
+        0 as count_events,
+        count_calls
     from identifies
     union all
     select
@@ -38,7 +40,8 @@ sightings as (
         anonymous_id,
         first_grouped_at as first_seen_at,
         last_grouped_at as last_seen_at,
-        0 as count_events
+        0 as count_events,
+        count_calls
     from groups
     union all
     select
@@ -46,7 +49,8 @@ sightings as (
         anonymous_id,
         first_aliased_at as first_seen_at,
         last_aliased_at as last_seen_at,
-        0 as count_events
+        0 as count_events,
+        count_calls
     from aliases
 ),
 
@@ -55,6 +59,7 @@ final as (
         user_id,
         anonymous_id,
         cast(sum(count_events) as bigint) as count_events,
+        cast(sum(count_calls) as bigint) as count_calls,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at
     from sightings

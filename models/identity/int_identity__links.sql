@@ -32,6 +32,7 @@ links_seen as (
         anonymous_id as id_value,
         user_id,
         'seen_together' as evidence,
+        count_calls,
         first_seen_at,
         last_seen_at
     from id_pairs
@@ -42,6 +43,7 @@ links_seen as (
         aliases.previous_id as id_value,
         aliases.user_id,
         'alias' as evidence,
+        aliases.count_calls,
         aliases.first_aliased_at as first_seen_at,
         aliases.last_aliased_at as last_seen_at
     from aliases
@@ -56,6 +58,7 @@ links_seen as (
         aliases.previous_id as id_value,
         aliases.user_id,
         'alias' as evidence,
+        aliases.count_calls,
         aliases.first_aliased_at as first_seen_at,
         aliases.last_aliased_at as last_seen_at
     from aliases
@@ -72,6 +75,7 @@ links_seen as (
         case
             when identifies.is_email_verified then 'verified_email' else 'unverified_email'
         end as evidence,
+        identifies.count_calls,
         identifies.first_identified_at as first_seen_at,
         identifies.last_identified_at as last_seen_at
     from identifies
@@ -88,6 +92,8 @@ final as (
         id_value,
         user_id,
         evidence,
+        case when id_type = 'email' then {{ email_compare_key('id_value') }} else id_value end as compare_key,
+        cast(sum(count_calls) as bigint) as count_calls,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at
     from links_seen

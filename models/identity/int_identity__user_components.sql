@@ -1,33 +1,31 @@
 with
 
-links as (
-    select * from {{ ref('int_identity__links') }}
+merging_links as (
+    select * from {{ ref('fct_identity_links') }}
+    where is_merging
 ),
 
 shared_emails as (
-    -- an e-mail that more users verified than one person can have is no evidence
-    select id_value
-    from links
-    where evidence = 'verified_email'
-    group by id_value
-    having
-        count(distinct user_id) > 1
-        and count(distinct user_id) <= {{ var('max_component_user_ids') }}
+    select compare_key
+    from merging_links
+    where id_type = 'email'
+    group by compare_key
+    having count(distinct user_id) > 1
 ),
 
 merging_edges as (
     select
         'user_id:' || id_value as node_a,
         'user_id:' || user_id as node_b
-    from links
-    where id_type = 'user_id' and evidence = 'alias'
+    from merging_links
+    where id_type = 'user_id'
     union
     select
-        'email:' || links.id_value as node_a,
-        'user_id:' || links.user_id as node_b
-    from links
-    inner join shared_emails on links.id_value = shared_emails.id_value
-    where links.evidence = 'verified_email'
+        'email:' || merging_links.compare_key as node_a,
+        'user_id:' || merging_links.user_id as node_b
+    from merging_links
+    inner join shared_emails on merging_links.compare_key = shared_emails.compare_key
+    where merging_links.id_type = 'email'
 ),
 
 {{ connected_components('merging_edges', var('component_rounds')) }},

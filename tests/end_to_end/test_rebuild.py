@@ -24,6 +24,12 @@ _OF_THE_LOAD = {
     "line_number",
     "rules_hash",
 }
+# what builds changed is told by builds: a history of three is not that of one
+_HISTORIES = {
+    '"identity"."int_identity__person_id_changes"',
+    '"identity"."fct_person_id_changes"',
+    '"identity"."rpt_person_changes"',
+}
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +140,7 @@ def _tables(installation) -> dict[str, tuple]:
                 f"from {table}"
             ).fetchone()
             for table, names in columns.items()
+            if table not in _HISTORIES
         }
 
 

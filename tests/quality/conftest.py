@@ -107,6 +107,14 @@ create table identity.bridge_person_ids as
     select 'anonymous_id', 'anon_' || i, 'per_' || i from range(9) as r(i)
     union all
     select 'email', 'p' || i || '@example.com', 'per_' || i from range(7) as r(i);
+create schema if not exists seeds;
+create table seeds.denied_edges as
+    select 'user_id' as id_type_a, 'usr_1' as id_value_a, 'user_id' as id_type_b,
+        'usr_2' as id_value_b, 'a colleague' as reason;
+create table identity.rpt_guard_violations as
+    select 'email_of_people' as rule_key, 'email' as id_type, 'p1@example.com' as id_value,
+        'flag' as action, 2 as count_seen, 1 as count_limit,
+        'person_id:per_1, person_id:per_2' as sample;
 create table identity.bridge_account_people as
     select 'acc_' || (i % 3) as account_id, 'per_' || i as person_id, 'group' as method,
         1.0 as confidence, true as is_primary

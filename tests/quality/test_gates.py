@@ -152,6 +152,8 @@ IDENTITY_DAMAGE = {
     "person_ids_not_one_giant": "insert into identity.bridge_person_ids select 'user_id', "
     "'u' || i, case when i < 60 then 'per_1' else 'per_u' || i end from range(400) as r(i)",
     "person_ids_cover_events": "delete from identity.bridge_person_ids where id_value = 'usr_3'",
+    "guards_once": "insert into identity.rpt_guard_violations "
+    "select * from identity.rpt_guard_violations",
     "account_people_once": "insert into identity.bridge_account_people by name "
     "select * replace (false as is_primary) from identity.bridge_account_people limit 1",
     "account_people_one_primary": "insert into identity.bridge_account_people by name "
@@ -327,6 +329,23 @@ def test_warnings_tell_and_let_pass(built):
     assert warning.key == "events_registered_share"
     assert "clicked_something" in warning.sample
     require_gate(built, "raw")
+
+
+IDENTITY_WARNINGS = {
+    "guards_no_component_left_unmerged": "insert into identity.rpt_guard_violations by name "
+    "select 'component_user_ids' as rule_key, 'user_id' as id_type, 'usr_4' as id_value, "
+    "'leave_unmerged' as action",
+    "guards_denied_edges_hold": "update identity.bridge_person_ids set person_id = 'per_1' "
+    "where id_value = 'usr_2'",
+}
+
+
+@pytest.mark.parametrize("key", IDENTITY_WARNINGS)
+def test_a_guard_that_needs_a_person_to_look_is_a_warning(built, key):
+    run_sql(built.warehouse_path, IDENTITY_WARNINGS[key])
+    report = check_suite(built, "identity", "identity.guard_violations")
+    assert report.passed
+    assert [result.key for result in report.warnings] == [key]
 
 
 def test_registered_names_are_recognised_however_they_are_spelt(built):

@@ -6,33 +6,27 @@ user_people as (
     select * from {{ ref('int_identity__user_people') }}
 ),
 
-shared_emails as (
-    select id_value
-    from {{ ref('int_identity__links') }}
-    where evidence = 'verified_email'
-    group by id_value
-    having
-        count(distinct user_id) > 1
-        and count(distinct user_id) <= {{ var('max_component_user_ids') }}
+merging_evidence as (
+    select * from {{ ref('fct_identity_links') }}
+    where is_merging
 ),
 
 merging_links as (
     select
-        links.user_id,
-        links.id_value as other_user_id
-    from {{ ref('int_identity__links') }} as links
-    where links.id_type = 'user_id' and links.evidence = 'alias'
+        user_id,
+        id_value as other_user_id
+    from merging_evidence
+    where id_type = 'user_id'
     union all
     select
         links.user_id,
         others.user_id as other_user_id
-    from {{ ref('int_identity__links') }} as links
-    inner join {{ ref('int_identity__links') }} as others
+    from merging_evidence as links
+    inner join merging_evidence as others
         on
-            links.id_value = others.id_value
-            and links.evidence = 'verified_email'
-            and others.evidence = 'verified_email'
-    inner join shared_emails on links.id_value = shared_emails.id_value
+            links.compare_key = others.compare_key
+            and links.id_type = 'email'
+            and others.id_type = 'email'
 )
 
 select

@@ -26,7 +26,8 @@ newest_load as (
 ),
 
 rule_lines as (
-    -- only what changes rows: editing an owner or a description rebuilds nothing
+    -- only what changes rows: editing an owner or a description rebuilds nothing (the reason of
+    -- a denied id is in rows: a request for deletion takes the whole call)
     select
         'names' as rule_kind,
         event_name || '=' || coalesce(replaces, '') as rule_line
@@ -35,7 +36,7 @@ rule_lines as (
     union all
     select
         'ids' as rule_kind,
-        id_type || '=' || id_value as rule_line
+        id_type || '=' || id_value || '=' || coalesce(reason, '') as rule_line
     from denied_ids
     where id_type <> 'email'
     union all
@@ -123,6 +124,10 @@ models_built as (
     union all
     select
         'stg_events__companies' as model_name,
+        'stg_events__calls' as rules_of
+    union all
+    select
+        'stg_events__denied_ids_met' as model_name,
         'stg_events__calls' as rules_of
     union all
     select

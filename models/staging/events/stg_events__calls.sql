@@ -17,9 +17,12 @@ denied_ids as (
 ),
 
 denied_user_ids as (
-    select distinct id_value
+    select
+        id_value,
+        max(case when reason = 'deletion_request' then 1 else 0 end) as is_deletion_request
     from denied_ids
     where id_type in ('any', 'user_id')
+    group by id_value
 ),
 
 denied_anonymous_ids as (
@@ -43,6 +46,7 @@ ids_cleaned as (
             when 'track' then canonical_names.event_name
         end as canonical_name,
         bot_agents.user_agent is not null as is_bot,
+        coalesce(denied_user_ids.is_deletion_request, 0) = 1 as is_of_deleted_user,
         -- ids keep their case: usr_A and usr_a are two ids to most products
         case
             when denied_user_ids.id_value is null then {{ clean_text('events.user_id') }}
@@ -96,6 +100,8 @@ final as (
         -- why the call counts nowhere; NULL when it does
         case
             when is_bot then 'bot'
+            -- who asked to be forgotten does not live on as a visitor of the same device
+            when is_of_deleted_user then 'deletion_request'
             when clean_user_id is null and clean_anonymous_id is null then 'no_usable_id'
             when call_type = 'group' and clean_group_id is null then 'no_usable_group_id'
             when

@@ -1,0 +1,88 @@
+with
+
+events as (
+    select * from {{ source('raw', 'events') }}
+    where {{ received_days_to_build() }}
+),
+
+denied_ids as (
+    select * from {{ ref('denied_ids') }}
+),
+
+build_state as (
+    select * from {{ ref('stg_events__build_state') }}
+    where model_name = 'stg_events__denied_ids_met'
+),
+
+ids_met as (
+    select
+        events.received_date,
+        'user_id' as id_type,
+        denied_ids.id_value,
+        denied_ids.reason,
+        events.event_at
+    from events
+    inner join denied_ids on lower(trim(events.user_id)) = denied_ids.id_value
+    where denied_ids.id_type in ('any', 'user_id')
+    union all
+    select
+        events.received_date,
+        'anonymous_id' as id_type,
+        denied_ids.id_value,
+        denied_ids.reason,
+        events.event_at
+    from events
+    inner join denied_ids on lower(trim(events.anonymous_id)) = denied_ids.id_value
+    where denied_ids.id_type in ('any', 'anonymous_id')
+    union all
+    select
+        events.received_date,
+        'group_id' as id_type,
+        denied_ids.id_value,
+        denied_ids.reason,
+        events.event_at
+    from events
+    inner join denied_ids on lower(trim(events.group_id)) = denied_ids.id_value
+    where denied_ids.id_type in ('any', 'group_id')
+    union all
+    -- what an alias calls the previous id may be of either kind
+    select
+        events.received_date,
+        case when denied_ids.id_type = 'anonymous_id' then 'anonymous_id' else 'user_id' end as id_type,
+        denied_ids.id_value,
+        denied_ids.reason,
+        events.event_at
+    from events
+    inner join denied_ids on lower(trim(events.previous_id)) = denied_ids.id_value
+    where denied_ids.id_type in ('any', 'user_id', 'anonymous_id')
+),
+
+ids_counted as (
+    select
+        received_date,
+        id_type,
+        id_value,
+        reason,
+        count(*) as count_calls,
+        min(event_at) as first_seen_at,
+        max(event_at) as last_seen_at
+    from ids_met
+    group by received_date, id_type, id_value, reason
+),
+
+final as (
+    select
+        ids_counted.received_date,
+        ids_counted.id_type,
+        ids_counted.id_value,
+        ids_counted.reason,
+        ids_counted.count_calls,
+        ids_counted.first_seen_at,
+        ids_counted.last_seen_at,
+        build_state.newest_load_id as built_load_id,
+        build_state.rules_hash
+    from ids_counted
+    cross join build_state
+)
+
+select * from final
