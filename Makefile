@@ -9,7 +9,7 @@ export PYTHONWARNINGS ?= ignore
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint pytest ui bench bench-history format lock clean
+.PHONY: help env demo test lint pytest proofs ui bench bench-history format lock clean
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ lint: $(ENV)
 
 pytest: $(ENV)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+proofs: $(ENV) ## the tests that take minutes: increments against a rebuild, un-merge to the CRMs, shuffled loads
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m proof $(PYTEST_ARGS)
 
 ui: $(ENV) ## Dagster and the CRM mocks together; one Ctrl-C stops all
 	@$(BIN)/plg ui

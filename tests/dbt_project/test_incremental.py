@@ -32,7 +32,7 @@ MODELS = [
     "stg_events__ips",
     "stg_events__companies",
 ]
-SEEDS = ["event_registry", "denied_ids", "bot_user_agents", "channel_rules"]
+SEEDS = ["resource_type:seed"]
 
 
 def call(number: int, kind: str, at: str, received: str, **fields) -> dict:

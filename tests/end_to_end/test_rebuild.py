@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-pytestmark = pytest.mark.pipeline
+pytestmark = pytest.mark.proof
 
 # when a row was read and from which file is all that may differ
 _OF_THE_LOAD = {

@@ -8,7 +8,7 @@ from reverse_etl.mocks.store import records
 from tests.identity.home import Calls
 from warehouse.settings import Settings
 
-pytestmark = pytest.mark.pipeline
+pytestmark = pytest.mark.proof
 
 ALIAS = "events/segment/alias.jsonl"
 

@@ -5,7 +5,7 @@ import pytest
 from tests.end_to_end.test_unmerge import alias, two_logins
 from tests.identity.home import Calls, Home
 
-pytestmark = pytest.mark.pipeline
+pytestmark = pytest.mark.proof
 
 ALL_LAYERS = tuple(
     f"fqn:plg.{layer}" for layer in ("staging", "identity", "core", "marts", "syncs")

@@ -8,7 +8,7 @@ import pytest
 from tests.identity.home import Calls, Home
 from tests.identity.test_edge_cases import company
 
-pytestmark = pytest.mark.pipeline
+pytestmark = pytest.mark.proof
 
 TABLES = {
     "identity.bridge_person_ids": "*",
