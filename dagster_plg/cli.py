@@ -33,7 +33,8 @@ app.add_typer(demo, name="demo")
 identity = typer.Typer(help="Who is who, and how we know.", no_args_is_help=True)
 app.add_typer(identity, name="identity")
 
-out = Console()
+# a pipe has no width: wide enough that no figure is cut
+out = Console(width=None if sys.stdout.isatty() else 140)
 err = Console(stderr=True)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 

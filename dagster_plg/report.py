@@ -61,7 +61,8 @@ _SECTIONS = {
     """,
     "NRR, 12 months": """
         select
-            month, starting_mrr, expansion_mrr, contraction_mrr, churn_mrr,
+            strftime(month, '%Y-%m') as month, starting_mrr, expansion_mrr,
+            contraction_mrr, churn_mrr,
             round(100 * nrr, 1) as nrr_pct, round(100 * grr, 1) as grr_pct
         from revenue.rpt_nrr
         where window_months = 12 and dimension = 'all'
@@ -70,12 +71,12 @@ _SECTIONS = {
     """,
     "MRR, last three months": """
         select
-            month, sum(opening_mrr) as opening, sum(new_mrr) as new,
+            strftime(month, '%Y-%m') as month, sum(opening_mrr) as opening, sum(new_mrr) as new,
             sum(expansion_mrr) as expansion, sum(contraction_mrr) as contraction,
             sum(churn_mrr) as churn, sum(reactivation_mrr) as reactivation, sum(fx_mrr) as fx,
             sum(closing_mrr) as closing
         from revenue.fct_mrr_months
-        group by month
+        group by all
         order by month desc
         limit 3
     """,
