@@ -6,7 +6,7 @@ from demo_company.generate import generate
 from tests.identity.crm_truth import compare
 from tests.identity.installation import Installation
 
-pytestmark = pytest.mark.pipeline
+pytestmark = pytest.mark.proof
 
 
 @pytest.fixture(scope="module")
