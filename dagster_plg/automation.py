@@ -17,7 +17,6 @@ from dagster import (
     sensor,
 )
 
-from dagster_plg.received_days import RECEIVED_DAYS_KEY
 from dagster_plg.resources import Installation
 from ingestion.landing import scan_landing
 from warehouse.settings import Settings
@@ -31,18 +30,16 @@ _UNFINISHED = [
     DagsterRunStatus.CANCELING,
 ]
 
-# reading days again is asked for by hand, never part of a night
-by_hand = AssetSelection.assets(RECEIVED_DAYS_KEY)
 destinations = AssetSelection.groups("salesforce", "hubspot", "slack")
 
 nightly = define_asset_job(
     "nightly",
-    selection=AssetSelection.all() - by_hand,
+    selection=AssetSelection.all(),
     description="The main job: ingest → gate → build → gate → publish → sync.",
 )
 ingest_and_build = define_asset_job(
     "ingest_and_build",
-    selection=AssetSelection.all() - by_hand - destinations,
+    selection=AssetSelection.all() - destinations,
     description="Everything up to the published copy; nothing is sent to a CRM.",
 )
 

@@ -12,7 +12,6 @@ from dagster_plg.logs import progress_logger
 from dagster_plg.memory import collect_rarely, keep_what_is_loaded
 from dagster_plg.publishing import published
 from dagster_plg.pulls import pulls
-from dagster_plg.received_days import event_days
 from dagster_plg.resources import Installation
 from dagster_plg.sources import source_assets
 from dagster_plg.sync_assets import build_syncs
@@ -22,7 +21,6 @@ defs = Definitions(
     assets=[
         *source_assets,
         *pulls,
-        event_days,
         ingest,
         *build_layers(),
         event_registry,
