@@ -231,15 +231,24 @@ def run_dbt_layer(
     definitions = _definitions(nodes)
     are_built = are_definitions_built(settings, state.fingerprint, set(definitions))
     skipped: list[str] = []
-    leave_out = ["--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"]
+    # `run` links no tests into the graph as `build` does, and so starts sooner
+    command = ["run"]
     if context.is_subset:
         select = " ".join(sorted(key.path[-1] for key in context.selected_asset_keys))
     elif layer == "staging" and are_built:
         skipped = [node["unique_id"] for node in definitions.values()]
-        leave_out += ["--exclude", "resource_type:seed", "fqn:plg.staging,config.materialized:view"]
+        command += ["--exclude", "resource_type:seed", "fqn:plg.staging,config.materialized:view"]
+    if layer == "staging" and not skipped:  # there may be seeds
+        command = [
+            "build",
+            "--exclude-resource-type",
+            "test",
+            "--exclude-resource-type",
+            "unit_test",
+        ]
     outcome = run_dbt(
         settings,
-        [*QUICK, "build", "--select", *select.split(), *leave_out],
+        [*QUICK, *command, "--select", *select.split()],
         manifest=state.manifest,
     )
     if outcome.exception is not None:
