@@ -25,7 +25,7 @@ mutation Launch($params: ExecutionParams!) { launchPipelineExecution(executionPa
 } }
 """
 _LAUNCH_BACKFILL = """
-mutation Backfill($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
+mutation Launch($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
   __typename
   ... on LaunchBackfillSuccess { backfillId }
   ... on PartitionKeysNotFoundError { message }

@@ -64,7 +64,7 @@ def ui(company):
         other.bind(("127.0.0.1", 0))
         port, mocks_port = one.getsockname()[1], other.getsockname()[1]
     environment = {"PLG_UI_PORT": str(port), "PLG_MOCKS_PORT": str(mocks_port)}
-    with open(company.home / "ui.log", "wb") as log:
+    with (company.home / "ui.log").open("wb") as log:
         process = subprocess.Popen(
             [str(PLG), "ui"],
             env=os.environ | environment | {"PLG_HOME": str(company.home)},
@@ -137,4 +137,3 @@ def test_a_backfill_beside_a_nightly_run_rereads_its_days_and_ends_in_the_same_s
     assert len(expected) > 100
     assert {t: after.get(t) for t, rows in expected.items() if after.get(t) != rows} == {}
     assert after.keys() == expected.keys()
-

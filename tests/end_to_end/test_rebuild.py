@@ -14,6 +14,7 @@ import pytest
 
 pytestmark = pytest.mark.proof
 
+
 @pytest.fixture(scope="module")
 def company(new_installation):
     """The landing folder as it is in the end."""
