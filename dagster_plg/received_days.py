@@ -28,7 +28,7 @@ from dagster import (
 
 from dagster_plg.instance import prepare_instance
 from dagster_plg.resources import Installation
-from ingestion.days import days_since
+from ingestion.days import days_between
 from ingestion.errors import IngestRunning
 from ingestion.manifest import committed_load_id
 from ingestion.reread import reread_days
@@ -100,7 +100,7 @@ def report_received_days(
     if told == last:
         return 0
     anew = told > last  # the lake was begun again: the numbers of its loads too
-    days = days_since(settings, 0 if anew else told)
+    days = days_between(settings, 0 if anew else told, last)
     held = {day.day.isoformat(): day for day in days if day.count_events}
     gone = {day.day.isoformat() for day in days} - held.keys()
     if anew:

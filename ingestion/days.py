@@ -6,7 +6,6 @@ from datetime import date
 import duckdb
 
 from ingestion.lake import ensure_datasets, read_dataset
-from ingestion.manifest import committed_load_id
 from ingestion.raw_views import dataset_select
 from warehouse.settings import Settings
 
@@ -35,21 +34,19 @@ def days_touched(settings: Settings, load_id: int) -> list[tuple[date, int]]:
         ).fetchall()
 
 
-def days_since(settings: Settings, load_id: int) -> list[ReceivedDay]:
-    """Every received day that a load after ``load_id`` touched, ascending; 0: all there are.
+def days_between(settings: Settings, after: int, last: int) -> list[ReceivedDay]:
+    """Every received day that the loads after ``after`` up to ``last`` touched, ascending.
 
-    Of the events only these days are opened, and of them one column.
+    What it holds is as of load ``last``. Of the events only these days are opened, and of them
+    one column.
     """
-    last = committed_load_id(settings)
-    if last <= load_id:
-        return []
     ensure_datasets(settings.lake_dir)
     with duckdb.connect() as connection:
         touched = connection.execute(
             "select received_date, max(load_id) "
             f"from {read_dataset(settings.lake_dir, 'event_loads')} "
             "where load_id > ? and load_id <= ? group by received_date order by received_date",
-            [load_id, last],
+            [after, last],
         ).fetchall()
         if not touched:
             return []

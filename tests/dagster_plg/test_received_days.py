@@ -24,7 +24,7 @@ from dagster_plg.received_days import (
     reread_received_days,
 )
 from dagster_plg.resources import Installation
-from ingestion.days import ReceivedDay, days_since
+from ingestion.days import ReceivedDay, days_between
 from ingestion.run import ingest as run_ingest
 from ingestion.withdraw import withdraw_file
 from tests.dagster_plg.ui_calls import DagsterUi
@@ -164,18 +164,19 @@ def test_a_lake_that_was_begun_again_has_only_its_own_days(home):
     assert home.days() == [5]
 
 
-def test_days_since_a_load_are_those_later_loads_touched(home):
+def test_days_between_loads_are_those_they_touched_as_of_the_last_of_them(home):
     home.land(3, 4)
     run_ingest(home.settings)
     home.land(4, count=7)
     home.land(5)
     run_ingest(home.settings)
-    assert days_since(home.settings, 1) == [
+    assert days_between(home.settings, 1, 2) == [
         ReceivedDay(date(2026, 2, 4), 7, 1, 2),
         ReceivedDay(date(2026, 2, 5), 3, 1, 2),
     ]
-    assert [day.day.day for day in days_since(home.settings, 0)] == [3, 4, 5]
-    assert days_since(home.settings, 2) == []
+    assert [day.day.day for day in days_between(home.settings, 0, 2)] == [3, 4, 5]
+    assert days_between(home.settings, 2, 2) == []
+    assert [day.count_events for day in days_between(home.settings, 0, 1)] == [3, 3]
 
 
 def test_a_run_of_the_job_reads_its_day_again_and_no_other(home):

@@ -16,7 +16,8 @@ from datetime import date
 import httpx
 import pytest
 
-from ingestion.days import days_since
+from ingestion.days import days_between
+from ingestion.manifest import committed_load_id
 from tests.dagster_plg.ui_calls import DagsterUi
 from tests.end_to_end.conftest import PLG
 from warehouse.settings import Settings
@@ -108,7 +109,7 @@ def test_a_backfill_beside_a_nightly_run_rereads_its_days_and_ends_in_the_same_s
     company, ui, read_once
 ):
     settings = Settings(home=company.home)
-    first_load = max(day.last_load_id for day in days_since(settings, 0))
+    first_night = committed_load_id(settings)
     events = sorted((company.landing / "events" / "segment").rglob("*.jsonl*"))
     days = [date.fromisoformat(path.name[:10]) for path in events]  # a file a day
     asked, arrived = days[40:43], days[-3:]
@@ -125,8 +126,10 @@ def test_a_backfill_beside_a_nightly_run_rereads_its_days_and_ends_in_the_same_s
     assert {run["status"] for run in runs} == {"SUCCESS"}
     ended = _run(ui, nightly)["endTime"]
     assert all(run["startTime"] >= ended for run in rereads), "they waited"
-    assert [day.day for day in days_since(settings, first_load)] == sorted([*asked, *arrived])
-    assert [day.day for day in days_since(settings, first_load + 1)] == asked
+    last = committed_load_id(settings)
+    touched = [day.day for day in days_between(settings, first_night, last)]
+    assert touched == sorted([*asked, *arrived])
+    assert [day.day for day in days_between(settings, first_night + 1, last)] == asked
     for dataset in DATASETS:
         assert company.raw_rows(dataset) == read_once.raw_rows(dataset), dataset
 
