@@ -66,7 +66,7 @@ def reread_day(context: OpExecutionContext, installation: Installation) -> None:
         with sole_writer(settings):
             report = reread_days(settings, day, day)
     except IngestRunning as error:  # a `plg ingest` typed by hand
-        raise RetryRequested(max_retries=20, seconds_to_wait=30) from error
+        raise RetryRequested(max_retries=90, seconds_to_wait=10) from error
     for note in report.notes:
         context.log.info("note: %s", note)
     context.log.info("read again %s: %s", day, report.summary())

@@ -2,31 +2,34 @@
 
 import json
 import logging
+import threading
 import time
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
-from dagster import materialize
+from dagster import DagsterEventType, materialize
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
 from dagster._daemon.backfill import execute_backfill_iteration
 from dagster_graphql.cli import execute_query
+from typer.testing import CliRunner
 
+from dagster_plg.cli import app
 from dagster_plg.ingestion_assets import ingest
 from dagster_plg.instance import prepare_instance
 from dagster_plg.received_days import (
     RECEIVED_DAYS_KEY,
     received_days,
     report_received_days,
-    report_without_a_run,
     reread_received_days,
 )
 from dagster_plg.resources import Installation
 from ingestion.days import ReceivedDay, days_between
 from ingestion.run import ingest as run_ingest
-from ingestion.withdraw import withdraw_file
+from ingestion.run import ingest_lock
 from tests.dagster_plg.ui_calls import DagsterUi
 from warehouse.settings import PROJECT_ROOT, Settings
 
@@ -61,6 +64,10 @@ class Home:
     def run_ingest(self) -> None:
         """The step of the nightly job."""
         assert materialize([ingest], instance=self.instance, resources=RESOURCES).success
+
+    def plg(self, *arguments: str) -> None:
+        done = CliRunner().invoke(app, list(arguments))
+        assert done.exit_code == 0, done.output
 
     def reread(self, day: int) -> None:
         """A run of the job, as a backfill starts one for each day."""
@@ -132,8 +139,7 @@ def test_days_stand_in_their_order_however_late_they_come(home):
 def test_a_day_whose_rows_were_all_taken_out_is_no_partition_any_more(home):
     home.land(3, 4)
     home.run_ingest()
-    withdraw_file(home.settings, "events/segment/04.jsonl")
-    report_without_a_run(home.settings)
+    home.plg("ingest", "--withdraw", "events/segment/04.jsonl")
     assert home.days() == [3]
     home.land(4, count=1)
     home.run_ingest()
@@ -142,8 +148,7 @@ def test_a_day_whose_rows_were_all_taken_out_is_no_partition_any_more(home):
 
 def test_loads_outside_dagster_are_told_by_the_command_or_by_the_next_run(home):
     home.land(3)
-    run_ingest(home.settings)
-    report_without_a_run(home.settings)
+    home.plg("ingest")
     assert (home.days(), "run" in home.said(3)[0]) == ([3], False)
     home.land(4)
     run_ingest(home.settings)
@@ -187,6 +192,20 @@ def test_a_run_of_the_job_reads_its_day_again_and_no_other(home):
     assert [told["last load"] for told in home.said(4)] == [1, 2]
     assert len(home.said(3)) == len(home.said(5)) == 1
     assert home.days() == [3, 4, 5]
+
+
+def test_a_run_waits_for_an_ingest_typed_by_hand(home):
+    home.land(3)
+    home.run_ingest()
+    with ExitStack() as another_ingest:
+        another_ingest.enter_context(ingest_lock(home.settings))
+        threading.Timer(2, another_ingest.pop_all().close).start()
+        home.reread(3)
+    assert home.loads() == {3: 2}
+    retried = home.instance.all_logs(
+        home.instance.get_runs()[0].run_id, of_type=DagsterEventType.STEP_UP_FOR_RETRY
+    )
+    assert len(retried) == 1
 
 
 def test_reporting_550_days_is_cheap_and_nothing_new_is_cheaper(home):
