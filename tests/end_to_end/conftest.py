@@ -115,7 +115,7 @@ class Installation:
             columns: dict[str, list[str]] = {}
             for schema, table, column in connection.execute(
                 "select schema_name, table_name, column_name from duckdb_columns() "
-                "where not internal and schema_name not in ('raw', 'main') order by all"
+                "where not internal and schema_name not in ('raw', 'main', 'internal') order by all"
             ).fetchall():
                 if column not in _OF_THE_LOAD:
                     columns.setdefault(f'"{schema}"."{table}"', []).append(f'"{column}"')
