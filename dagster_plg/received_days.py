@@ -4,7 +4,7 @@ The asset is external, and the job that reads days again is a job of one op. Wer
 that Dagster materializes, the UI would ask for a partition at every click on *Materialize all*:
 it does so as soon as one of the assets in view is partitioned and can be executed. `raw/events`
 itself cannot be external either: a click runs only the checks of assets that can be executed,
-and the raw gate would not run.
+and the raw gate would lose those of the events.
 
 The partitions are dynamic: exactly the days on which events were received. A calendar would
 need its first day before anything has landed, and would show days without events as missing.
