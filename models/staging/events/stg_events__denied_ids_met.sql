@@ -15,36 +15,18 @@ build_state as (
 ),
 
 ids_met as (
+    {% for id_type in ['user_id', 'anonymous_id', 'group_id'] %}
     select
         events.received_date,
-        'user_id' as id_type,
+        '{{ id_type }}' as id_type,
         denied_ids.id_value,
         denied_ids.reason,
         events.event_at
     from events
-    inner join denied_ids on lower(trim(events.user_id)) = denied_ids.id_value
-    where denied_ids.id_type in ('any', 'user_id')
+    inner join denied_ids on lower(trim(events.{{ id_type }})) = denied_ids.id_value
+    where denied_ids.id_type in ('any', '{{ id_type }}')
     union all
-    select
-        events.received_date,
-        'anonymous_id' as id_type,
-        denied_ids.id_value,
-        denied_ids.reason,
-        events.event_at
-    from events
-    inner join denied_ids on lower(trim(events.anonymous_id)) = denied_ids.id_value
-    where denied_ids.id_type in ('any', 'anonymous_id')
-    union all
-    select
-        events.received_date,
-        'group_id' as id_type,
-        denied_ids.id_value,
-        denied_ids.reason,
-        events.event_at
-    from events
-    inner join denied_ids on lower(trim(events.group_id)) = denied_ids.id_value
-    where denied_ids.id_type in ('any', 'group_id')
-    union all
+    {% endfor %}
     -- what an alias calls the previous id may be of either kind
     select
         events.received_date,
