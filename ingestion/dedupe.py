@@ -14,15 +14,19 @@ import duckdb
 
 @dataclass(frozen=True)
 class Rule:
-    """How rows of a dataset repeat. ``content`` set: versions; else the first wins."""
+    """How rows of a dataset repeat. ``content`` set: versions; else the first wins.
+
+    ``hashed``: a staged column with a hash of the keys, by which repeats are looked for first.
+    """
 
     keys: tuple[str, ...]
     content: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
+    hashed: str | None = None
 
 
 RULES: Mapping[str, Rule] = {
-    "events": Rule(("message_id",), order=("received_at",)),
+    "events": Rule(("message_id",), order=("received_at",), hashed="message_key"),
     "stripe_events": Rule(("event_id",)),
     "stripe_objects": Rule(("object_type", "object_id"), content=("object",)),
     "crm_records": Rule(("crm", "object_name", "record_id", "modified_at")),
@@ -107,21 +111,23 @@ def _known_to_lake(rule: Rule, staged: str, lake: str) -> str:
 def _repeated_in_load(rule: Rule, staged: str) -> str:
     keys = ", ".join(rule.keys)
     order = ", ".join((*rule.order, "file_no", "line_number"))
+    looked_for = rule.hashed or keys
     return f"""
     with
+
+    repeated as (
+        -- nearly every key comes once: rank only those that do not
+        select {looked_for}
+        from {staged}
+        group by {looked_for}
+        having count(*) > 1
+    ),
 
     fresh as (
         select file_no, line_number, {", ".join(dict.fromkeys((*rule.keys, *rule.order)))}
         from {staged}
+        semi join repeated using ({looked_for})
         anti join duplicates using (file_no, line_number)
-    ),
-
-    repeated as (
-        -- nearly every key comes once: rank only those that do not
-        select {keys}
-        from fresh
-        group by {keys}
-        having count(*) > 1
     ),
 
     ranked as (
@@ -131,7 +137,6 @@ def _repeated_in_load(rule: Rule, staged: str) -> str:
             row_number() over copies as copy_number,
             first_value(fresh.file_no) over copies as first_file_no
         from fresh
-        semi join repeated using ({keys})
         window copies as (partition by {keys} order by {order})
     )
 

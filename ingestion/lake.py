@@ -17,6 +17,8 @@ VIRTUAL = {"pipeline_clock"}  # settings, not files
 INTERNAL: Mapping[str, Mapping[str, str]] = {
     # files whose rows no longer count: replaced by new content, or taken out
     "withdrawn_files": {"file_id": "VARCHAR", "load_id": "BIGINT"},
+    # an index of the events' message ids, see event_keys.py
+    "event_keys": {"message_key": "UBIGINT", "received_date": "DATE", "load_id": "BIGINT"},
 }
 STORED: Mapping[str, Mapping[str, str]] = {
     **{name: columns for name, columns in DATASETS.items() if name not in VIRTUAL},

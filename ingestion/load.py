@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from ingestion import event_keys
 from ingestion.dedupe import find_duplicates
 from ingestion.errors import IngestError, LakeWithoutManifest
 from ingestion.lake import (
@@ -235,12 +236,22 @@ class _Load:
             f"where load_id < {self.load_id} and file_id not in (from gone))"
         )
 
+    def _where_repeats_may_be(self, dataset: str, staged: str) -> str:
+        """As `_counting`; of events only the days on which one of ``staged`` may be."""
+        if dataset != "events":
+            return self._counting(dataset)
+        event_keys.ensure_event_keys(self.connection, self.lake_dir, self.manifest.last_load_id)
+        days = event_keys.days_met(self.connection, self.lake_dir, staged)
+        listed = ", ".join(f"date '{day}'" for day in days)
+        where = f"received_date in ({listed})" if days else "false"
+        return f"(from {self._counting(dataset)} where {where})"
+
     # writing aside
 
     def _write_dataset(self, dataset: str, relation: str, out: Path) -> None:
         connection = self.connection
         staged = f"(from {relation} where file_no not in (from unusable))"
-        find_duplicates(connection, dataset, staged, self._counting(dataset))
+        find_duplicates(connection, dataset, staged, self._where_repeats_may_be(dataset, staged))
         for file_no, of_file_no, of_file_id, count in connection.execute(
             "select file_no, of_file_no, of_file_id, count(*) from duplicates group by all"
         ).fetchall():
@@ -273,6 +284,12 @@ class _Load:
         )
         if date_column:
             self._write_partitions(select, staged, dataset, out)
+            self._write_one(
+                f"select message_key, received_date, cast({self.load_id} as bigint) as load_id "
+                f"from {fresh}",
+                event_keys.DATASET,
+                out,
+            )
         else:
             self._write_one(f"{select} order by file_no, line_number", dataset, out)
 

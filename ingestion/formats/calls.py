@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from ingestion.event_keys import message_key
 from ingestion.lake import sql_text
 from ingestion.parsing import (
     CALL_TYPES,
@@ -78,6 +79,7 @@ def calls_parser(source_format: str, now: datetime, form: CallFormat) -> Parser:
             "traits": "traits",
             "source_format": sql_text(source_format),
             "received_date": "cast(received_at as date)",
+            "message_key": message_key("message_id"),  # of the index, not of the lake's rows
         },
     )
 
