@@ -274,6 +274,7 @@ def crm_parser(part: str, now: datetime) -> Parser:
             "f_sf_modified": "$.SystemModstamp",
             "f_sf_last_modified": "$.LastModifiedDate",
             "f_hs_modified": "$.updatedAt",
+            "f_hs_archived_at": "$.archivedAt",
             "f_sf_deleted": "$.IsDeleted",
             "f_hs_deleted": "$.archived",
             "f_body": "$",
@@ -283,7 +284,9 @@ def crm_parser(part: str, now: datetime) -> Parser:
             "record_id": "coalesce(given(f_sf_id), given(f_hs_id))",
             "f_modified": "coalesce(given(f_sf_modified), given(f_sf_last_modified), "
             "given(f_hs_modified))",
-            "modified_at": "iso_time(f_modified)",
+            # HubSpot does not count archiving as a change of the record
+            "modified_at": "case when iso_time(f_modified) is not null "
+            "then greatest(iso_time(f_modified), iso_time(f_hs_archived_at)) end",
             "f_deleted": "coalesce(given(f_sf_deleted), given(f_hs_deleted))",
             "is_deleted": "try_cast(f_deleted as boolean)",
         },

@@ -1,9 +1,6 @@
 """Reading the CRM back, over HTTP from the repository's own mock."""
 
-import gzip
 import json
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,14 +11,12 @@ from typing import Any
 import duckdb
 import httpx
 import pytest
-import uvicorn
 
-from ingestion.landing import scan_landing
 from ingestion.pulls.crm import pull_crm
 from ingestion.pulls.errors import NotConfigured, PullRefused
 from ingestion.pulls.salesforce_api import SalesforceCrm
 from ingestion.run import ingest
-from reverse_etl.mocks.server import create_app
+from tests.ingestion import crm_mock
 from warehouse.settings import Settings
 
 
@@ -69,36 +64,21 @@ class Org:
         self.call("DELETE", f"composite/sobjects?ids={record_id}")
 
     def break_down(self, **fault: Any) -> None:
-        answer = httpx.post(f"{self.url}/admin/faults", json={"system": "salesforce", **fault})
-        assert answer.status_code < 300, answer.text
+        crm_mock.break_down(self.url, "salesforce", **fault)
 
     def pull(self, **options: Any):
         crm = SalesforceCrm(self.settings, f"{self.url}/salesforce", self.slept.append)
         return pull_crm(self.settings, crm, **options)
 
     def landed(self, name: str) -> list[dict[str, Any]]:
-        return [
-            json.loads(line)
-            for file in scan_landing(self.settings.landing_dir)
-            if file.path.startswith(f"crm/{name}/")
-            for line in gzip.decompress(file.location.read_bytes()).splitlines()
-        ]
+        return crm_mock.landed(self.settings, name)
 
 
 @pytest.fixture
 def org(tmp_path: Path) -> Iterator[Org]:
     settings = Settings(home=tmp_path / "home", crm_read_back=True)
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=port, log_level="critical"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield Org(settings, f"http://127.0.0.1:{port}")
-    server.should_exit = True
-    thread.join(timeout=10)
+    with crm_mock.mocks_served(settings) as (url, _):
+        yield Org(settings, url)
 
 
 def test_everything_is_read_back_and_ingested(org: Org):

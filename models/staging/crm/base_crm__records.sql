@@ -5,15 +5,21 @@ crm_records as (
 ),
 
 objects_named as (
-    -- HubSpot's companies and deals are what Salesforce calls accounts and opportunities
+    -- HubSpot's companies and deals are what Salesforce calls accounts and opportunities; its
+    -- calls, e-mails, meetings and messages, each numbered for itself, are tasks there
     select
         crm,
-        case object_name
-            when 'companies' then 'accounts'
-            when 'deals' then 'opportunities'
+        case
+            when object_name = 'companies' then 'accounts'
+            when object_name = 'deals' then 'opportunities'
+            when object_name in ('calls', 'emails', 'meetings', 'communications') then 'tasks'
             else object_name
         end as object_name,
-        record_id,
+        case
+            when object_name in ('calls', 'emails', 'meetings', 'communications')
+                then object_name || '-' || record_id
+            else record_id
+        end as record_id,
         record,
         modified_at,
         is_deleted,
