@@ -92,8 +92,7 @@ def test_everything_is_read_back_and_ingested(org: Org):
     assert landed["Id"] == account and landed["PLG_Plan__c"] == "team"
     assert "attributes" not in landed
     assert [len(org.landed(name)) for name in ("contacts", "leads", "tasks")] == [1, 1, 1]
-    # the mock has no stage history
-    assert {r.name for r in report.lists if r.is_skipped} == {"opportunity_history"}
+    assert [r.name for r in report.lists if r.is_skipped] == []
     loaded = ingest(org.settings)
     assert loaded.rows_quarantined == 0
     with duckdb.connect(str(org.settings.warehouse_path), read_only=True) as connection:
@@ -127,6 +126,25 @@ def test_the_second_pull_brings_what_changed_and_what_was_deleted(org: Org):
         (changed, "New name", False),
         (deleted, "Gone", True),
     }
+
+
+def test_every_stage_of_an_opportunity_is_read_back(org: Org):
+    (account,) = org.create("Account", {"Name": "Acme"})
+    deal = {"Name": "Rollout", "CloseDate": "2026-03-01", "AccountId": account}
+    (opportunity,) = org.create("Opportunity", {**deal, "StageName": "Prospecting"})
+    org.update("Opportunity", opportunity, Name="Rollout 2026")  # no stage
+    org.pull()
+    for stage in ("Proposal", "Negotiation", "Proposal", "Closed Won"):
+        org.update("Opportunity", opportunity, StageName=stage)
+    org.pull()
+    rows = {row["Id"]: row for row in org.landed("opportunity_history")}.values()
+    assert [row["StageName"] for row in rows] == [
+        "Prospecting", "Proposal", "Negotiation", "Proposal", "Closed Won",
+    ]  # fmt: skip
+    assert {row["OpportunityId"] for row in rows} == {opportunity}
+    won = org.landed("opportunities")[-1]
+    assert (won["IsClosed"], won["IsWon"]) == (True, True)
+    assert ingest(org.settings).rows_quarantined == 0
 
 
 def test_more_records_than_a_page_arrive_once_each(org: Org):

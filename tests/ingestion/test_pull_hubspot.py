@@ -1,6 +1,10 @@
 """Reading HubSpot back with its official client, over HTTP from the repository's own mock."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +20,7 @@ from ingestion.pulls.hubspot_api import HubSpotCrm
 from ingestion.run import ingest
 from reverse_etl.mocks.server import Systems
 from tests.ingestion import crm_mock
-from warehouse.settings import Settings
+from warehouse.settings import PROJECT_ROOT, Settings
 
 COMPANY_OF_CONTACT, COMPANY_OF_DEAL, OTHER_COMPANY_OF_DEAL = 1, 5, 341
 PARENT_COMPANY, CONTACT_OF_CALL = 14, 194
@@ -76,6 +80,13 @@ class HubSpot:
     def state(self, name: str) -> dict[str, Any]:
         path = self.settings.home / "pulls" / "hubspot.json"
         return json.loads(path.read_text())["lists"][name]
+
+    def running(self, name: str) -> dict[str, Any]:
+        """How far a pull under way is; {} where none is."""
+        try:
+            return self.state(name)["running"] or {}
+        except (OSError, KeyError, ValueError):
+            return {}
 
     def raw(self, sql: str) -> list[tuple]:
         with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
@@ -252,6 +263,34 @@ def test_an_outage_in_the_middle_of_an_object_costs_no_page_twice(portal: HubSpo
     assert portal.pull().mode == "resumed"
     landed_ids = [row["id"] for row in portal.landed("contacts")]
     assert set(ids) <= set(landed_ids) and len(set(landed_ids)) == len(landed_ids)
+
+
+def test_a_pull_killed_in_the_middle_of_an_object_goes_on_behind_its_last_page(portal: HubSpot):
+    ids = portal.create("contacts", *({"email": f"n{n}@a.example"} for n in range(350)))
+    # 13 calls: owners twice, companies three times; contacts: newest, then three a page
+    portal.break_down(kind="slow", seconds=60, writes_only=False, skip=13)
+    environment = {name: value for name, value in os.environ.items() if name[:4] != "PLG_"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from dagster_plg.cli import main; main()", "pull", "crm"],
+        cwd=PROJECT_ROOT,
+        env=environment
+        | {
+            "PLG_HOME": str(portal.settings.home),
+            "PLG_CRM_READ_BACK": "true",
+            "PLG_SALESFORCE_ENABLED": "false",
+            "PLG_HUBSPOT_URL": f"{portal.root}/hubspot",
+        },
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and portal.running("contacts").get("rows", 0) < 300:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    rows = portal.running("contacts")["rows"]
+    assert 0 < rows < 350 and portal.landed("contacts") == []
+    portal.settings.hubspot_url = f"{portal.root}/hubspot"
+    assert portal.pull().mode == "resumed"
+    assert sorted(row["id"] for row in portal.landed("contacts")) == sorted(ids)
 
 
 def test_throttling_and_outages_are_waited_out(portal: HubSpot):
