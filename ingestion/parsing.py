@@ -169,8 +169,8 @@ def parser_sql(parser: Parser) -> str:
     """
 
 
-def stripe_events_parser(_part: str, now: datetime) -> Parser:
-    """Webhook envelopes of Stripe: one ``event`` object a line."""
+def stripe_events_parser(_part: str, now: datetime, told_at: datetime) -> Parser:
+    """Webhook envelopes of Stripe: one ``event`` object a line, received at ``told_at``."""
     return Parser(
         fields={
             "f_id": "$.id",
@@ -220,13 +220,16 @@ def stripe_events_parser(_part: str, now: datetime) -> Parser:
             "object_id": "f_object_id",
             "object": "object_body",
             "previous_attributes": "previous",
-            "received_at": sql_timestamp(now),
+            "received_at": sql_timestamp(told_at),
         },
     )
 
 
-def stripe_objects_parser(part: str, now: datetime) -> Parser:
-    """Objects of Stripe's list API, one a line, in the folder named after the list."""
+def stripe_objects_parser(part: str, now: datetime, told_at: datetime) -> Parser:
+    """Objects of Stripe's list API, one a line, in the folder named after the list.
+
+    ``told_at``: when they were as the file says.
+    """
     singular = part[:-3] + "y" if part.endswith("ies") else part.removesuffix("s")
     return Parser(
         fields={
@@ -259,12 +262,12 @@ def stripe_objects_parser(part: str, now: datetime) -> Parser:
             "created_at": "created_at",
             "is_livemode": "coalesce(livemode, true)",
             "object": "f_body",
-            "pulled_at": sql_timestamp(now),
+            "pulled_at": sql_timestamp(told_at),
         },
     )
 
 
-def crm_parser(part: str, now: datetime) -> Parser:
+def crm_parser(part: str, now: datetime, _told_at: datetime) -> Parser:
     """CRM records: Salesforce-shaped (``Id``), else HubSpot-shaped (``id``, ``properties``)."""
     limit = f"to_hours({FUTURE_TOLERANCE_HOURS})"
     return Parser(
