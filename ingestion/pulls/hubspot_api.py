@@ -230,7 +230,9 @@ class HubSpotCrm:
                     if record_id in by_id:
                         associations = by_id[record_id].setdefault("associations", {})
                         associations[other] = {"results": found}
-            rows += [by_id[record_id] for record_id in batch if record_id in by_id]
+            for record_id in batch:
+                if record_id in by_id:
+                    rows += [by_id[record_id], *_merged_away(by_id[record_id])]
         return rows
 
     def _associations(
@@ -342,6 +344,20 @@ def _without_nulls(row: dict[str, Any]) -> dict[str, Any]:
     # a portal has hundreds of properties and a record a few
     values = {name: value for name, value in row["properties"].items() if value is not None}
     return {**row, "properties": values}
+
+
+def _merged_away(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The records that were merged into this one: only it tells that they are gone."""
+    for record_id in (row["properties"].get("hs_merged_object_ids") or "").split(";"):
+        if record_id.strip() not in ("", row["id"]):
+            yield {
+                "id": record_id.strip(),
+                "properties": {},
+                "createdAt": row["createdAt"],
+                "updatedAt": row["updatedAt"],
+                "archived": True,
+                "mergedInto": row["id"],
+            }
 
 
 def _is_primary(target: Mapping[str, Any]) -> bool:

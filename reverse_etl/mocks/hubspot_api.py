@@ -434,6 +434,20 @@ def build_router(api: HubSpotApi) -> APIRouter:
             record = _created(portal, object_type, document)
         return JSONResponse(portal.as_json(object_type, record, with_all=True), 201)
 
+    @router.post(objects + "/merge")
+    async def merge_objects(request: Request, name: str) -> JSONResponse:
+        api.require_token(request)
+        object_type = portal.object_type(name)
+        document = await _object(request)
+        record = portal.find(object_type, str(document.get("primaryObjectId")), None)
+        other = portal.find(object_type, str(document.get("objectIdToMerge")), None)
+        if record is None or other is None or record.id == other.id:
+            raise _not_found()
+        request.state.notes.records = 1
+        with api.store.transaction():
+            record = portal.merge(object_type, record, other)
+        return JSONResponse(portal.as_json(object_type, record))
+
     @router.get(objects + "/{record_id}")
     async def read_object(
         request: Request, name: str, record_id: str, properties: str = "", idProperty: str = ""

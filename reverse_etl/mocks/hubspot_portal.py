@@ -255,6 +255,17 @@ class Portal:
             is_deleted=True,
         )
 
+    def merge(self, object_type: ObjectType, record: Record, other: Record) -> Record:
+        """Merge ``other`` into ``record``: it is found no more, not even among the archived."""
+        merged = [*filter(None, [record.fields.get("hs_merged_object_ids")]), other.id]
+        fields = {**other.fields, **record.fields, "hs_merged_object_ids": ";".join(merged)}
+        self.archive(object_type, other)
+        self.store.db.execute(
+            "delete from records where object = ? and id = ?", (object_type.name, other.id)
+        )
+        self._write(object_type, record.id, fields, "merge", record.fields, record)
+        return self._stored(object_type, record.id)
+
     def associate(
         self,
         object_type: ObjectType,

@@ -173,6 +173,20 @@ def test_the_second_pull_brings_what_changed_and_what_was_archived(portal: HubSp
     assert [row["id"] for row in portal.landed("companies")].count(kept) == 2
 
 
+def test_a_record_that_was_merged_away_is_gone(portal: HubSpot):
+    left, merged = portal.create("contacts", {"email": "a@a.example"}, {"email": "b@a.example"})
+    portal.pull()
+    body = {"primaryObjectId": left, "objectIdToMerge": merged}
+    portal.call("POST", "/crm/v3/objects/contacts/merge", json=body)
+    portal.pull()
+    assert ingest(portal.settings).rows_quarantined == 0
+    newest = portal.raw(
+        "select record_id, is_deleted from raw.crm_records where object_name = 'contacts' "
+        "qualify row_number() over (partition by record_id order by modified_at desc) = 1"
+    )
+    assert sorted(newest) == [(left, False), (merged, True)]
+
+
 def test_a_pull_looks_back_no_further_than_the_overlap(portal: HubSpot):
     portal.create("companies", {"name": "Old"})
     portal.happened_at("companies", "2026-01-01T00:00:00.000Z")
