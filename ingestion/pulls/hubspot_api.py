@@ -40,6 +40,8 @@ LONGEST_WAIT_SECONDS = 60
 LIST_PAGE = 100  # HubSpot's largest of a list, of owners and of a batch
 SEARCH_PAGE = 200  # and of a search
 BATCH_WITH_HISTORY = 50
+# what was written in e-mails, calls and messages is nobody's business here, and large
+_NOT_READ = ("_body", "_text", "_html", "_headers", "_preview")
 _backing_off = wait_random_exponential(multiplier=0.5, max=20)
 
 
@@ -259,7 +261,8 @@ class HubSpotCrm:
     def _property_names(self, name: str) -> list[str]:
         if name not in self._properties:
             body = self._ask(name, self._crm.properties.core_api.get_all, name)
-            self._properties[name] = [entry["name"] for entry in body["results"]]
+            names = [entry["name"] for entry in body["results"]]
+            self._properties[name] = [n for n in names if not n.endswith(_NOT_READ)]
         return self._properties[name]
 
     def _ask(self, name: str, question: Callable[..., Any], *arguments: Any, **options: Any) -> Any:

@@ -112,6 +112,8 @@ def test_everything_is_read_back_and_ingested(portal: HubSpot):
     portal.create("leads", {"hs_lead_name": "Rollout"})
     (call,) = portal.create("calls", {"hs_call_title": "Hello", "hs_timestamp": "2026-01-05"})
     portal.associate("calls", call, "contacts", contact, CONTACT_OF_CALL)
+    message = {"hs_communication_channel_type": "SMS", "hs_communication_body": "a secret"}
+    portal.create("communications", message)
     report = portal.pull()
     assert (report.mode, [r.name for r in report.lists if r.is_skipped]) == ("full", [])
 
@@ -127,6 +129,9 @@ def test_everything_is_read_back_and_ingested(portal: HubSpot):
     assert stages == ["closedwon", "contractsent"]
     (landed,) = portal.landed("calls")
     assert landed["associations"]["contacts"]["results"][0]["id"] == contact
+    (landed,) = portal.landed("communications")
+    assert landed["properties"]["hs_communication_channel_type"] == "SMS"
+    assert "secret" not in json.dumps(landed)
     owners = {(row["email"], row["archived"]) for row in portal.landed("owners")}
     assert owners == {
         ("sam@plg.example", False),
@@ -139,7 +144,8 @@ def test_everything_is_read_back_and_ingested(portal: HubSpot):
         "select object_name, count(*) from raw.crm_records where crm = 'hubspot' "
         "group by all order by all"
     ) == [
-        ("calls", 1), ("companies", 2), ("contacts", 1), ("deals", 1), ("leads", 1), ("owners", 3),
+        ("calls", 1), ("communications", 1), ("companies", 2), ("contacts", 1), ("deals", 1),
+        ("leads", 1), ("owners", 3),
     ]  # fmt: skip
 
 

@@ -6,7 +6,10 @@ opportunities as (
 
 history_records as (
     select * from {{ ref('base_crm__records') }}
-    where object_name = 'opportunity_history'
+    where
+        object_name = 'opportunity_history'
+        -- an export of OpportunityFieldHistory tells of other fields too
+        and coalesce({{ json_text('record', 'Field') }}, 'StageName') = 'StageName'
 ),
 
 deals as (
