@@ -27,8 +27,8 @@ CSV_DATASETS = (
 JSON_LINES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz")
 # PostHog names the compression inside, which the Parquet reader finds out by itself
 PARQUET = (".parquet", *(f".parquet.{name}" for name in ("zst", "gz", "sz", "lz4", "br")))
-# neither a webhook's envelope nor an object says when it was received
-_DATED_BY_NAME = ("stripe_events", "stripe_objects")
+# neither a webhook's envelope nor an object or record says when it was received
+_DATED_BY_NAME = ("stripe_events", "stripe_objects", "crm_records")
 _TIME_IN_NAME = re.compile(r"(?<!\d)(\d{8}T\d{6})(?:\d{6})?Z?(?![0-9])")
 _TEMPORARY = (".tmp", ".part", ".partial", ".crdownload", ".filepart", ".swp", ".lock", "~")
 

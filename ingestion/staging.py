@@ -79,7 +79,7 @@ class Stager:
         def by_source(job: Job) -> tuple[str, str, str, datetime]:
             source = job.file.source
             told = told_at(job.file) or self._now
-            return (source.dataset, source.part, source.kind, min(told, self._now))
+            return (source.dataset, source.part, source.kind, told)
 
         for (dataset, part, kind, told), group in groupby(sorted(jobs, key=by_source), by_source):
             source = Source(dataset, part, kind)

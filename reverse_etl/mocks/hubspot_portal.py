@@ -29,6 +29,7 @@ FIRST_ID = {
 OWNERS = "owners"
 ASSOCIATIONS = "associations"
 # nobody makes an owner over the API: who is a user of the portal is one
+FIRST_OWNERS_SINCE = "2024-01-02T09:00:00.000Z"
 FIRST_OWNERS = (
     ("51000001", {"firstName": "Sam", "lastName": "Rivera", "email": "sam@plg.example"}, False),
     ("51000002", {"firstName": "Ada", "lastName": "Okafor", "email": "ada@plg.example"}, False),
@@ -194,6 +195,7 @@ class Portal:
                     {**fields, "userId": int(owner_id) - 50_000_000},
                     operation="seed",
                     changed={},
+                    at=FIRST_OWNERS_SINCE,  # before any demo ends
                     is_deleted=is_archived,
                     with_history=False,
                 )

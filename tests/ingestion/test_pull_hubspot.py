@@ -179,6 +179,18 @@ def test_the_second_pull_brings_what_changed_and_what_was_archived(portal: HubSp
     assert [row["id"] for row in portal.landed("companies")].count(kept) == 2
 
 
+def test_where_now_stands_still_what_a_crm_says_later_is_not_refused(portal: HubSpot):
+    portal.create("companies", {"name": "Acme"})
+    portal.pull()
+    file = portal.settings.landing_dir / "crm" / "companies" / "export.jsonl"
+    file.write_text(json.dumps(portal.landed("companies")[0]).replace("Acme", "Other") + "\n")
+    past = Settings(home=portal.settings.home, as_of="2026-01-01T00:00:00Z", _env_file=None)
+    # owners are older; of the two companies only the pulled one says when it was told
+    assert ingest(past).rows_quarantined == 1
+    names = "select record::json ->> '$.properties.name' from raw.crm_records"
+    assert portal.raw(f"{names} where object_name = 'companies'") == [("Acme",)]
+
+
 def test_a_record_that_was_merged_away_is_gone(portal: HubSpot):
     left, merged = portal.create("contacts", {"email": "a@a.example"}, {"email": "b@a.example"})
     portal.pull()
