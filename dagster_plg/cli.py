@@ -189,7 +189,8 @@ def ingest(
     if withdraw and reread:
         raise typer.BadParameter("--withdraw and --reread are two different things: name one")
     if withdraw:
-        report = withdraw_file(settings, withdraw)
+        withdraw_file(settings, withdraw)
+        _report_days(settings)
         out.print(f"withdrawn: {withdraw}", highlight=False)
         return
     with _progress() as progress:
@@ -198,6 +199,8 @@ def ingest(
             report = reread_days(settings, first, last, progress=_Bars(progress))
         else:
             report = run_ingest(settings, progress=_Bars(progress))
+    if report.load_id is not None:
+        _report_days(settings)
     if as_json:
         _print_json(report.as_dict())
         return
@@ -206,6 +209,13 @@ def ingest(
     out.print(report.summary(), highlight=False)
     if report.files_refused:
         raise _fail(f"{len(report.files_refused)} files refused: see ops.ingest_files.message")
+
+
+def _report_days(settings: Settings) -> None:
+    """Show in Dagster what a load outside it changed."""
+    from dagster_plg.received_days import report_without_a_run
+
+    report_without_a_run(settings)
 
 
 @pull.command("stripe")

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,14 @@ from dagster import (
 )
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
-from warehouse.dbt import DBT_PROJECT_DIR, run_dbt
+from warehouse.dbt import DBT_PROJECT_DIR, QUICK, run_dbt
+from warehouse.dbt_state import (
+    are_definitions_built,
+    definitions_built,
+    project_fingerprint,
+    relations_in,
+)
+from warehouse.dbt_tests import TestOutcome, compiled_tests, run_tests
 from warehouse.settings import Settings
 
 _FAILED = {"error", "fail", "runtime error"}
@@ -80,21 +88,24 @@ def _layer(node: Mapping[str, Any]) -> str:
 
 @dataclass
 class DbtProjectState:
-    """The parsed project: ``nodes`` as plain dictionaries and dbt's own object."""
+    """The parsed project: the manifest as plain dictionaries and as dbt's own object, and the
+    fingerprint of the files it was parsed from."""
 
     manifest_json: dict[str, Any]
     manifest: Any = field(repr=False)
+    fingerprint: str
 
 
 @cache
 def parsed_project() -> DbtProjectState:
     """Parse the dbt project once in this process (about 5 s cold, 1 s when unchanged)."""
     settings = Settings()
+    fingerprint = project_fingerprint()  # taken first: an edit while parsing is a new project
     result = run_dbt(settings, ["--quiet", "parse"])
     if not result.success:
         raise RuntimeError(f"dbt cannot parse the project in {DBT_PROJECT_DIR}: {result.exception}")
     manifest_path = Path(settings.dbt_target_dir) / "manifest.json"
-    return DbtProjectState(json.loads(manifest_path.read_text()), result.result)
+    return DbtProjectState(json.loads(manifest_path.read_text()), result.result, fingerprint)
 
 
 @cache
@@ -180,80 +191,167 @@ def tests_by_asset(layer: str) -> dict[AssetKey, list[str]]:
     return found
 
 
+def _definitions(nodes: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Seeds and staging views by relation: what is nothing but its definition."""
+    return {
+        f"{node['schema']}.{node['name']}": node
+        for node in nodes.values()
+        if node["resource_type"] in ("model", "seed")
+        and _layer(node) == "staging"
+        and node["config"]["materialized"] in ("view", "seed")
+    }
+
+
+def _parents_first(nodes: Mapping[str, Any], chosen: set[str]) -> Iterator[str]:
+    """``chosen`` in the order of the graph, as Dagster wants the assets of one step."""
+    parents = {
+        unique_id: set(nodes[unique_id]["depends_on"]["nodes"])
+        for unique_id in chosen
+        if nodes[unique_id]["resource_type"] == "model"
+    }
+    order = TopologicalSorter(
+        {unique_id: parents.get(unique_id, ()) for unique_id in sorted(chosen)}
+    )
+    return (unique_id for unique_id in order.static_order() if unique_id in chosen)
+
+
 def run_dbt_layer(
     context: AssetExecutionContext, settings: Settings, layer: str, select: str
 ) -> Iterator[MaterializeResult | AssetCheckResult]:
-    """``dbt build`` a layer, or the assets of it that were asked for; yield what was built
-    and, for each asset, one check over all its tests; fail when dbt failed.
+    """Build a layer with dbt, or the assets of it that were asked for, and test what was built;
+    yield what is there now and, for each asset, one check over all its tests; fail when dbt or
+    a test failed.
 
-    Tests that need another layer too run with the layer that completes their parents
-    (``buildable``). What was built before an error is reported before failing.
+    Seeds and views that are in the warehouse as the project has them are not built again.
+    Tests that need another layer too run with the layer that completes their parents. What
+    was built before an error is reported before failing.
     """
     state = parsed_project()
     nodes = state.manifest_json["nodes"]
+    definitions = _definitions(nodes)
+    are_built = are_definitions_built(settings, state.fingerprint, set(definitions))
+    skipped: list[str] = []
+    # `run` links no tests into the graph as `build` does, and so starts sooner
+    command = ["run"]
     if context.is_subset:
         select = " ".join(sorted(key.path[-1] for key in context.selected_asset_keys))
-    arguments = [
-        "--quiet", "--log-level-file", "none", "build", "--select", *select.split(),
-        "--indirect-selection", "buildable", "--exclude-resource-type", "unit_test",
-    ]  # fmt: skip
-    outcome = run_dbt(settings, arguments, manifest=state.manifest)
+    elif layer == "staging" and are_built:
+        skipped = [node["unique_id"] for node in definitions.values()]
+        command += ["--exclude", "resource_type:seed", "fqn:plg.staging,config.materialized:view"]
+    if layer == "staging" and not skipped:  # there may be seeds
+        command = [
+            "build",
+            "--exclude-resource-type",
+            "test",
+            "--exclude-resource-type",
+            "unit_test",
+        ]
+    outcome = run_dbt(
+        settings,
+        [*QUICK, *command, "--select", *select.split()],
+        manifest=state.manifest,
+    )
     if outcome.exception is not None:
         raise Failure(f"dbt stopped: {outcome.exception}")
+    if outcome.success and (are_built or (layer == "staging" and not context.is_subset)):
+        definitions_built(settings, state.fingerprint)
 
-    results = {r.node.unique_id: r for r in outcome.result.results if r.node.unique_id in nodes}
-    built = [
-        (nodes[unique_id], result)
+    results = {
+        r.node.unique_id: r
+        for r in outcome.result.results
+        if nodes.get(r.node.unique_id, {}).get("resource_type") in ("model", "seed")
+    }
+    built = {
+        unique_id: result
         for unique_id, result in results.items()
-        if nodes[unique_id]["resource_type"] != "test" and str(result.status) == "success"
-    ]
-    tables = _columns_and_rows(settings, [(node["schema"], node["name"]) for node, _ in built])
+        if str(result.status) == "success"
+    }
+    tables = _columns_and_rows(
+        settings, [(nodes[unique_id]["schema"], nodes[unique_id]["name"]) for unique_id in built]
+    )
     translator = PlgTranslator()
-    for node, result in built:
-        columns, count = tables[(node["schema"], node["name"])]
-        yield MaterializeResult(
-            asset_key=translator.get_asset_key(node),
-            metadata=_table_metadata(node, columns, count, result.execution_time),
-        )
-    for asset_key, tests in tests_by_asset(layer).items():
-        ran = [results[test] for test in tests if test in results]
-        if ran and AssetCheckKey(asset_key, TESTS_CHECK) in context.selected_asset_check_keys:
-            yield _check_of_tests(asset_key, ran)
-
+    for unique_id in _parents_first(nodes, {*skipped, *built}):
+        node = nodes[unique_id]
+        metadata: dict[str, Any] = {"note": "unchanged: not built again"}
+        if unique_id in built:
+            columns, count = tables[(node["schema"], node["name"])]
+            metadata = _table_metadata(node, columns, count, built[unique_id].execution_time)
+        yield MaterializeResult(asset_key=translator.get_asset_key(node), metadata=metadata)
     failures = [
         f"{result.node.name}: {result.message}"
         for result in results.values()
         if str(result.status) in _FAILED
     ]
+    checks, outcomes = _checks(context, settings, layer, state, results.keys() - built.keys())
+    failures += [f"{o.name}: {o.message}" for o in outcomes if o.is_failure]
+    yield from checks
     context.log.info(
-        "dbt %s: %d models built, %d tests run, %d failed",
-        layer, len(built), len(results) - len(built), len(failures),
+        "dbt %s: %d models built, %d unchanged, %d tests run, %d failed",
+        layer, len(built), len(skipped), len(outcomes), len(failures),
     )  # fmt: skip
     if failures:
         raise Failure("dbt failed:\n" + "\n".join(failures))
 
 
-def _check_of_tests(asset_key: AssetKey, results: list[Any]) -> AssetCheckResult:
+def _checks(
+    context: AssetExecutionContext,
+    settings: Settings,
+    layer: str,
+    state: DbtProjectState,
+    not_built: set[str],
+) -> tuple[list[AssetCheckResult], list[TestOutcome]]:
+    """The checks asked for and the outcomes of their tests. A test waits when something it
+    reads was not built just now, or never was."""
+    nodes = state.manifest_json["nodes"]
+    there = relations_in(settings)
+
+    def is_able(test: str) -> bool:
+        parents = [nodes[p] for p in nodes[test]["depends_on"]["nodes"] if p in nodes]
+        return all(
+            p["unique_id"] not in not_built and f"{p['schema']}.{p['name']}" in there
+            for p in parents
+        )
+
+    able = {
+        asset_key: [test for test in tests if is_able(test)]
+        for asset_key, tests in tests_by_asset(layer).items()
+        if AssetCheckKey(asset_key, TESTS_CHECK) in context.selected_asset_check_keys
+    }
+    outcomes = run_tests(
+        settings,
+        [nodes[test] for tests in able.values() for test in tests],
+        compiled_tests(settings, state.manifest, state.fingerprint),
+    )
+    by_test = {outcome.unique_id: outcome for outcome in outcomes}
+    checks = [
+        _check_of_tests(asset_key, [by_test[test] for test in tests])
+        for asset_key, tests in able.items()
+        if tests
+    ]
+    return checks, outcomes
+
+
+def _check_of_tests(asset_key: AssetKey, outcomes: list[TestOutcome]) -> AssetCheckResult:
     """One check for all dbt tests of an asset: an event a test would cost a run its minute."""
-    wrong = [result for result in results if str(result.status) != "pass"]
+    wrong = [outcome for outcome in outcomes if outcome.status != "pass"]
     return AssetCheckResult(
         asset_key=asset_key,
         check_name=TESTS_CHECK,
         passed=not wrong,
         severity=AssetCheckSeverity.ERROR
-        if any(str(result.status) in _FAILED for result in wrong)
+        if any(outcome.is_failure for outcome in wrong)
         else AssetCheckSeverity.WARN,
         metadata={
-            "tests": len(results),
+            "tests": len(outcomes),
             "not_passed": MetadataValue.json(
                 [
                     {
-                        "test": result.node.name,
-                        "status": str(result.status),
-                        "failing_rows": result.failures,
-                        "message": result.message,
+                        "test": outcome.name,
+                        "status": outcome.status,
+                        "failing_rows": outcome.failures,
+                        "message": outcome.message,
                     }
-                    for result in wrong
+                    for outcome in wrong
                 ]
             ),
         },

@@ -12,6 +12,7 @@ from dagster_plg.logs import progress_logger
 from dagster_plg.memory import collect_rarely, keep_what_is_loaded
 from dagster_plg.publishing import published
 from dagster_plg.pulls import pulls
+from dagster_plg.received_days import received_days_asset, reread_received_days
 from dagster_plg.resources import Installation
 from dagster_plg.sources import source_assets
 from dagster_plg.sync_assets import build_syncs
@@ -22,13 +23,14 @@ defs = Definitions(
         *source_assets,
         *pulls,
         ingest,
+        received_days_asset,
         *build_layers(),
         event_registry,
         published,
         *build_syncs(),
     ],
     asset_checks=gate_checks,
-    jobs=[nightly, ingest_and_build],
+    jobs=[nightly, ingest_and_build, reread_received_days],
     schedules=[every_night],
     sensors=[landing_folder, tell_of_failed_runs],
     resources={"installation": Installation()},

@@ -4,6 +4,7 @@ from dagster import AssetExecutionContext, AssetKey, AssetSpec, MaterializeResul
 
 from dagster_plg.dbt_project import parsed_project
 from dagster_plg.pulls import PULLED_FOR
+from dagster_plg.received_days import report_received_days
 from dagster_plg.resources import Installation
 from dagster_plg.sources import landing_key_of_dataset
 from ingestion.lake_schema import DATASETS
@@ -48,6 +49,7 @@ def ingest(context: AssetExecutionContext, installation: Installation):
     for note in report.notes:
         context.log.info("note: %s", note)
     context.log.info("ingest: %s", report.summary())
+    report_received_days(context.instance, installation.settings, context.run_id)
     for dataset in DATASETS:
         counts = report.datasets.get(dataset)
         metadata = counts.as_metadata() if counts else {}

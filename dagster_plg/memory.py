@@ -7,8 +7,8 @@ time of a small run, for nothing; the collection at exit alone takes seconds.
 
 import atexit
 import gc
-import os
-import sys
+
+from warehouse.ending import say_nothing_more
 
 _ALLOCATIONS_BETWEEN_COLLECTIONS = 1_000_000
 
@@ -25,12 +25,6 @@ def keep_what_is_loaded() -> None:
 
 
 def end_quickly() -> None:
-    """For `atexit`, registered first so that it runs last: no collection of what ends anyway.
-
-    DuckDB's binding lists every object that is left then ("nanobind: leaked …"), which is
-    no news to the user: stderr is closed to it. Nothing of ours is written after this.
-    """
+    """For `atexit`, registered first so that it runs last: no collection of what ends anyway."""
     gc.freeze()
-    sys.stderr.flush()
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
-        os.dup2(nowhere.fileno(), 2)
+    say_nothing_more()

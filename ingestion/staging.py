@@ -158,7 +158,7 @@ class Stager:
         waiting: queue.Queue[Job] = queue.Queue()
         for job in jobs:
             waiting.put(job)
-        ready: queue.Queue = queue.Queue(maxsize=4)
+        ready: queue.Queue = queue.Queue(maxsize=8)  # blocks: more than one batch takes
         stop = threading.Event()
 
         def offer(item) -> None:

@@ -12,7 +12,6 @@ functions.
 import atexit
 import logging
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
@@ -29,22 +28,14 @@ from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
 from great_expectations.execution_engine import SqlAlchemyExecutionEngine
 from great_expectations.expectations.registry import get_expectation_impl
 
+from warehouse.ending import say_nothing_more
+
 SAMPLE_ROWS = 10
 
 # a query that fails is a result, with its message; the log would add 200 lines of traceback
 logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
 
-
-@atexit.register
-def _end_quietly() -> None:
-    """Spare the user nanobind's list of "leaked instances" after Python's own end.
-
-    DuckDB's types outlive the interpreter once duckdb-engine and Great Expectations are
-    both imported. Nothing of ours is written to stderr after this point.
-    """
-    sys.stderr.flush()
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
-        os.dup2(nowhere.fileno(), 2)
+atexit.register(say_nothing_more)
 
 
 class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):

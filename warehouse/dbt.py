@@ -9,6 +9,9 @@ from warehouse.settings import PROJECT_ROOT, Settings
 
 DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 
+QUICK = ("--quiet", "--log-level-file", "none", "--no-write-json", "--cache-selected-only")
+"""Flags of a dbt command nobody reads files of: half a second of JSON less."""
+
 
 def dbt_environment(settings: Settings) -> dict[str, str]:
     """The variables ``dbt_project/profiles.yml`` and dbt itself read."""

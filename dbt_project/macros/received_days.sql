@@ -37,21 +37,20 @@
 
 {#- 'all', or the received days touched by loads that `target` has not seen yet. -#}
 {% macro touched_received_days(target, model_name) -%}
-    {%- set memory = run_query(
-        "select max(built_load_id) as load_id, max(rules_hash) as rules_hash from " ~ target
-    ).rows[0] -%}
-    {%- set rules = run_query(
-        "select rules_hash from " ~ ref('stg_events__build_state')
-        ~ " where model_name = '" ~ model_name ~ "'"
-    ).rows[0] -%}
-    {%- if memory['load_id'] is none or memory['rules_hash'] != rules['rules_hash'] -%}
+    {%- set found = run_query(
+        "with built as (select max(built_load_id) as load_id, max(rules_hash) as rules_hash from " ~ target ~ "), "
+        ~ "state as (select rules_hash from " ~ ref('stg_events__build_state')
+        ~ " where model_name = '" ~ model_name ~ "') "
+        ~ "select case when built.rules_hash = state.rules_hash then built.load_id end as load_id, "
+        ~ "loads.received_date from built cross join state "
+        ~ "left join " ~ source('raw', 'event_loads') ~ " as loads on loads.load_id > built.load_id "
+        ~ "group by 1, 2 order by 2"
+    ) -%}
+    {#- no rows yet, or other rules: no memory -#}
+    {%- if not found.rows or found.rows[0]['load_id'] is none -%}
         {{ return('all') }}
     {%- endif -%}
-    {%- set touched = run_query(
-        "select distinct received_date from " ~ source('raw', 'event_loads')
-        ~ " where load_id > " ~ memory['load_id'] ~ " order by received_date"
-    ) -%}
-    {{ return(touched.columns[0].values() | map('string') | list) }}
+    {{ return(found.columns['received_date'].values() | select | map('string') | list) }}
 {%- endmacro %}
 
 

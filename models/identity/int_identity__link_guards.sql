@@ -29,37 +29,51 @@ cardinality_rules as (
     where action = 'drop_edge' and counted <> 'person_id'
 ),
 
-denied_pairs as (
+edges_judged_by_name as (
+    select
+        'denied' as verdict,
+        id_type_a,
+        id_value_a,
+        id_type_b,
+        id_value_b
+    from denied_edges
+    union all
+    select
+        'allowed' as verdict,
+        id_type_a,
+        id_value_a,
+        id_type_b,
+        id_value_b
+    from allowed_edges
+),
+
+pairs_judged_by_name as (
     -- an edge has no direction, and one of its ends is a user id
     select
+        verdict,
         id_type_a as id_type,
         id_value_a as id_value,
         id_value_b as user_id
-    from denied_edges
+    from edges_judged_by_name
     where id_type_b = 'user_id'
     union
     select
+        verdict,
         id_type_b as id_type,
         id_value_b as id_value,
         id_value_a as user_id
-    from denied_edges
+    from edges_judged_by_name
     where id_type_a = 'user_id'
 ),
 
+denied_pairs as (
+    select * from pairs_judged_by_name
+    where verdict = 'denied'
+),
+
 allowed_pairs as (
-    select
-        id_type_a as id_type,
-        id_value_a as id_value,
-        id_value_b as user_id
-    from allowed_edges
-    where id_type_b = 'user_id'
-    union
-    select
-        id_type_b as id_type,
-        id_value_b as id_value,
-        id_value_a as user_id
-    from allowed_edges
-    where id_type_a = 'user_id'
+    select * from pairs_judged_by_name
+    where verdict = 'allowed'
 ),
 
 denied_links as (

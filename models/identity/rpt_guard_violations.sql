@@ -143,37 +143,47 @@ ids_flagged as (
             and sides_under_rules.id_value = limits_broken.id_value
 ),
 
+links_in_oversized_components as (
+    select
+        links.id_type,
+        links.id_value,
+        links.user_id,
+        user_people.count_component_user_ids,
+        links.first_seen_at,
+        links.last_seen_at
+    from user_people
+    inner join links
+        on
+            user_people.user_id = links.user_id
+            and links.is_merging
+    where user_people.is_oversized
+),
+
 ids_in_oversized_components as (
     -- a user by the ids that tie it into the component, an address by its users
     select
-        'component_user_ids' as rule_key,
         'user_id' as id_type,
-        users_oversized.user_id as id_value,
-        links.id_type || ':' || links.id_value as other_id,
-        users_oversized.count_component_user_ids,
-        links.first_seen_at,
-        links.last_seen_at
-    from user_people as users_oversized
-    inner join links
-        on
-            users_oversized.user_id = links.user_id
-            and links.is_merging
-    where users_oversized.is_oversized
+        user_id as id_value,
+        id_type || ':' || id_value as other_id,
+        count_component_user_ids,
+        first_seen_at,
+        last_seen_at
+    from links_in_oversized_components
     union all
     select
-        'component_user_ids' as rule_key,
-        links.id_type,
-        links.id_value,
-        'user_id:' || links.user_id as other_id,
-        users_oversized.count_component_user_ids,
-        links.first_seen_at,
-        links.last_seen_at
-    from user_people as users_oversized
-    inner join links
-        on
-            users_oversized.user_id = links.user_id
-            and links.is_merging
-    where users_oversized.is_oversized
+        id_type,
+        id_value,
+        'user_id:' || user_id as other_id,
+        count_component_user_ids,
+        first_seen_at,
+        last_seen_at
+    from links_in_oversized_components
+),
+
+rules_broken as (
+    select * from links_dropped
+    union all
+    select * from ids_flagged
 ),
 
 violations as (
@@ -187,22 +197,10 @@ violations as (
         other_id,
         first_seen_at,
         last_seen_at
-    from links_dropped
+    from rules_broken
     union all
     select
-        rule_key,
-        id_type,
-        id_value,
-        count_limit,
-        action,
-        cast(null as bigint) as count_seen,
-        other_id,
-        first_seen_at,
-        last_seen_at
-    from ids_flagged
-    union all
-    select
-        rule_key,
+        'component_user_ids' as rule_key,
         id_type,
         id_value,
         {{ var('max_component_user_ids') }} as count_limit,

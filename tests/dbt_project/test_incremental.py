@@ -4,17 +4,12 @@ A small installation of its own takes real files through the real ingest. The or
 events straight from the lake, without staging's SQL.
 """
 
-import json
 from pathlib import Path
 
-import duckdb
 import pytest
 
-from ingestion.raw_views import create_raw_views
-from ingestion.run import ingest
 from ingestion.withdraw import withdraw_file
-from warehouse.dbt import run_dbt
-from warehouse.settings import Settings
+from tests.small_installation import SmallInstallation
 
 pytestmark = pytest.mark.pipeline
 
@@ -32,7 +27,6 @@ MODELS = [
     "stg_events__ips",
     "stg_events__companies",
 ]
-SEEDS = ["resource_type:seed"]
 
 
 def call(number: int, kind: str, at: str, received: str, **fields) -> dict:
@@ -49,36 +43,17 @@ def track(number: int, at: str, received: str, event: str = "query_run", user: s
     return call(number, "track", at, received, event=event, userId=user, anonymousId=f"a_{user}")
 
 
-class Installation:
-    """A home with its own landing folder, and dbt on it with the project parsed once."""
+class Installation(SmallInstallation):
+    """With what the incremental models hold, and what they ought to."""
 
     def __init__(self, home: Path):
-        self.settings = Settings(home=home, as_of="2026-02-01T00:00:00Z", _env_file=None)
-        self.manifest = None
-
-    def land(self, name: str, calls: list[dict]) -> None:
-        path = self.settings.landing_dir / "events" / "segment" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(json.dumps(one) + "\n" for one in calls))
-        report = ingest(self.settings)
-        assert report.load_id is not None
+        super().__init__(home, as_of="2026-02-01T00:00:00Z")
 
     def withdraw(self, name: str) -> None:
         withdraw_file(self.settings, f"events/segment/{name}")
 
-    def dbt(self, *arguments: str) -> None:
-        create_raw_views(self.settings)
-        if self.manifest is None:
-            self.manifest = run_dbt(self.settings, ["parse", "--quiet"]).result
-        result = run_dbt(self.settings, [*arguments, "--quiet"], manifest=self.manifest)
-        assert result.success, [r.message for r in result.result if r.status == "error"]
-
     def build(self, *flags: str) -> None:
-        self.dbt("run", "--select", "staging.events", *flags)
-
-    def query(self, sql: str) -> list[tuple]:
-        with duckdb.connect(str(self.settings.warehouse_path)) as warehouse:
-            return warehouse.execute(sql).fetchall()
+        self.run("staging.events", *flags)
 
     def contents(self) -> dict[str, list[tuple]]:
         """Every incremental model's rows, without which load built them."""
@@ -182,7 +157,7 @@ def installation(tmp_path_factory) -> Installation:
     """After the first load and build. The tests below go on from one another, in order."""
     new = Installation(tmp_path_factory.mktemp("incremental"))
     new.land("day_1.jsonl", FIRST)
-    new.dbt("seed", "--select", *SEEDS)
+    new.seed()
     # the registry's own rename would hide the one made below
     new.query("update seeds.event_registry set replaces = null")
     new.build()
@@ -296,7 +271,7 @@ ORDERED = [
 
 
 def identities(installation: Installation) -> tuple[list, list]:
-    installation.dbt("run", "--select", "+fct_person_days", "bridge_person_ids")
+    installation.run("+fct_person_days", "bridge_person_ids")
     return (
         installation.query("select * from identity.bridge_person_ids order by all"),
         installation.query(
@@ -311,9 +286,8 @@ def test_people_are_the_same_whatever_the_order_and_the_batches_of_loading(
 ):
     at_once = Installation(tmp_path_factory.mktemp("at_once"))
     in_batches = Installation(tmp_path_factory.mktemp("in_batches"))
-    at_once.manifest = in_batches.manifest = installation.manifest
-    at_once.dbt("seed", "--select", *SEEDS, "free_email_domains", "account_evidence")
-    in_batches.dbt("seed", "--select", *SEEDS, "free_email_domains", "account_evidence")
+    at_once.seed()
+    in_batches.seed()
 
     at_once.land("all.jsonl", ORDERED)
     expected = identities(at_once)

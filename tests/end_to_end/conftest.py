@@ -13,10 +13,26 @@ import pytest
 from typer.testing import CliRunner
 
 from dagster_plg.cli import app
+from ingestion.lake_schema import DATASETS
 from warehouse.query import run_query, to_json_rows
 from warehouse.settings import Settings
 
 PLG = Path(sys.executable).with_name("plg")
+# when a row was read and from which file is all that may differ
+_OF_THE_LOAD = {
+    "built_load_id",
+    "newest_load_id",
+    "load_id",
+    "file_id",
+    "line_number",
+    "rules_hash",
+}
+# what builds changed is told by builds: a history of three is not that of one
+_HISTORIES = {
+    '"identity"."int_identity__person_id_changes"',
+    '"identity"."fct_person_id_changes"',
+    '"identity"."rpt_person_changes"',
+}
 
 
 @dataclass(frozen=True)
@@ -88,6 +104,37 @@ class Installation:
                 )
                 for schema, table in tables
             }
+
+    def warehouse_contents(self) -> dict[str, tuple]:
+        """Every built table and view of the warehouse -> number of rows and a hash of the rows.
+
+        Without what is of a load or of the history of builds: this much is the same however
+        the rows came.
+        """
+        with duckdb.connect(str(self.home / "warehouse.duckdb")) as connection:
+            columns: dict[str, list[str]] = {}
+            for schema, table, column in connection.execute(
+                "select schema_name, table_name, column_name from duckdb_columns() "
+                "where not internal and schema_name not in ('raw', 'main', 'internal') order by all"
+            ).fetchall():
+                if column not in _OF_THE_LOAD:
+                    columns.setdefault(f'"{schema}"."{table}"', []).append(f'"{column}"')
+            return {
+                table: connection.execute(
+                    f"select count(*), sum(hash(row({', '.join(names)})::varchar)::hugeint) "
+                    f"from {table}"
+                ).fetchone()
+                for table, names in columns.items()
+                if table not in _HISTORIES
+            }
+
+    def raw_rows(self, dataset: str) -> list[tuple]:
+        """The rows of a raw dataset that count, without which load and line brought them."""
+        columns = [name for name in DATASETS[dataset] if name not in _OF_THE_LOAD]
+        with duckdb.connect(str(self.home / "warehouse.duckdb")) as connection:
+            return connection.execute(
+                f"select {', '.join(columns)} from raw.{dataset} order by all"
+            ).fetchall()
 
     def count_rows(self, table: str, condition: str) -> int:
         """Rows of a table of the warehouse (not of the published copy)."""

@@ -1,15 +1,8 @@
 """A small installation of its own: calls land as Segment files and become people."""
 
-import json
-from functools import cache
 from pathlib import Path
 
-import duckdb
-
-from ingestion.raw_views import create_raw_views
-from ingestion.run import ingest
-from warehouse.dbt import run_dbt
-from warehouse.settings import Settings
+from tests.small_installation import SmallInstallation
 
 DAY = "2026-01-{:02d}T{:02d}:00:00.000Z"
 PEOPLE = ("+fct_person_days", "+dim_people", "+fqn:plg.identity")
@@ -43,53 +36,15 @@ class Calls:
         self.add("alias", day, hour, previousId=previous, userId=user)
 
 
-@cache
-def _manifest():
-    """The project, parsed once for all homes of a test session (seconds each time)."""
-    import tempfile
-
-    settings = Settings(home=Path(tempfile.mkdtemp(prefix="plg-parse-")), _env_file=None)
-    return run_dbt(settings, ["parse", "--quiet"]).result
-
-
-class Home:
-    """A home with its own landing folder, and dbt on it."""
+class Home(SmallInstallation):
+    """An installation whose people are asked for; its clock stands two months later."""
 
     def __init__(self, folder: Path):
-        self.settings = Settings(home=folder, as_of="2026-03-01T00:00:00Z", _env_file=None)
-
-    def land(self, name: str, calls: list[dict]) -> None:
-        """Write a file and load it."""
-        self.write(name, calls)
-        ingest(self.settings)
-
-    def write(self, name: str, calls: list[dict]) -> None:
-        path = self.settings.landing_dir / "events" / "segment" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(json.dumps(call) + "\n" for call in calls))
-
-    def dbt(self, *arguments: str) -> None:
-        create_raw_views(self.settings)
-        result = run_dbt(self.settings, [*arguments, "--quiet"], manifest=_manifest())
-        assert result.success, result.exception or [
-            f"{row.node.name}: {row.message}" for row in result.result if row.status == "error"
-        ]
-
-    def seed(self) -> None:
-        """Load the rules; a test may then change them in the warehouse, not in the project."""
-        self.dbt("seed")
+        super().__init__(folder, as_of="2026-03-01T00:00:00Z")
 
     def build(self, *select: str) -> None:
-        """Models only: seeds stay as a test left them."""
-        self.dbt("run", "--select", *(select or PEOPLE))
-
-    def execute(self, sql: str) -> None:
-        with duckdb.connect(str(self.settings.warehouse_path)) as warehouse:
-            warehouse.execute(sql)
-
-    def query(self, sql: str) -> list[tuple]:
-        with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as warehouse:
-            return warehouse.execute(sql).fetchall()
+        """People and all they are made of, where nothing else is named."""
+        self.run(*(select or PEOPLE))
 
     def people(self) -> dict[tuple[str, str], str]:
         """(id_type, id_value) -> person_id."""

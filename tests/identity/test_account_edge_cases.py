@@ -132,19 +132,19 @@ def built(tmp_path_factory) -> Installation:
             first_name=f"Pat{chr(97 + k % 26)}",
             last_name=f"Crowd{chr(97 + k % 26)}{chr(97 + k // 26)}",
         )
-    new.land_lines("events/segment/all.jsonl", product.calls)
-    new.land_text(
+    new.write("events/segment/all.jsonl", product.calls)
+    new.write(
         "contracts/contracts.csv",
         "contract_id,account,start,end,annual_value,currency,seats,billing_frequency,signed_date,"
         "owner\nk1,acc_big,2026-01-01,2026-12-31,120000.00,USD,100,annual,2025-12-20,Dana\n",
     )
-    new.land_text(
+    new.write(
         "firmographics/firmographics.csv",
         "domain,company,employees,industry,country,tech_stack,hiring_signals,ip_ranges\n"
         "bigco.com,BigCo,4000,Banking,US,,,203.0.113.0/24;198.51.100.0/24\n"
         "oldname.com,Oldname Analytics,120,Media,DE,,,198.51.100.0/24;0.0.0.0/0\n",
     )
-    new.land_lines(
+    new.write(
         "crm/accounts/all.jsonl",
         [
             salesforce("001BIG", Name="BigCo Inc.", Website="www.bigco.com", ParentId="001OLD"),
@@ -161,7 +161,7 @@ def built(tmp_path_factory) -> Installation:
             salesforce("001TWN", Name="Twins", Website="twins.com"),
         ],
     )
-    new.land_lines(
+    new.write(
         "crm/contacts/all.jsonl",
         [
             salesforce(
@@ -188,11 +188,11 @@ def built(tmp_path_factory) -> Installation:
             salesforce("003TWN", FirstName="Sam", LastName="Lopez", AccountId="001TWN"),
         ],
     )
-    new.land_lines(
+    new.write(
         "crm/companies/all.jsonl",
         [hubspot("9", name="Kitchen Table", plg_account_id="acc_gmail", domain="gmail.com")],
     )
-    new.land_lines(
+    new.write(
         "crm/contacts/hubspot.jsonl",
         [
             hubspot(

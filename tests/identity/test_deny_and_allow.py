@@ -26,7 +26,7 @@ def synced(home: Home) -> list[tuple]:
 def merged(tmp_path_factory) -> Home:
     """One person of two logins. The tests below go on from one another, in order."""
     home = Home(tmp_path_factory.mktemp("denied"))
-    home.write("alias.jsonl", [])
+    home.write("events/segment/alias.jsonl", [])
     (home.settings.landing_dir / "events/segment/alias.jsonl").write_text(alias("alias_1"))
     home.land("calls.jsonl", two_logins())
     home.seed()
@@ -40,7 +40,7 @@ def test_a_denied_edge_splits_a_person_without_reading_an_event_again(merged):
     built = "select max(built_load_id), count(*) from staging.stg_events__event_days"
     rules = "select rules_hash from staging.stg_events__event_days limit 1"
     before = merged.query(built), merged.query(rules)
-    merged.execute(edge("denied_edges", "user_id", "ann_work", "user_id", "ann_home"))
+    merged.query(edge("denied_edges", "user_id", "ann_work", "user_id", "ann_home"))
     merged.build(*ALL_LAYERS)
     people = merged.people()
     assert people["user_id", "ann_home"] != people["user_id", "ann_work"]
@@ -56,7 +56,7 @@ def test_a_denied_edge_splits_a_person_without_reading_an_event_again(merged):
 
 
 def test_without_the_denial_the_person_is_as_before(merged):
-    merged.execute("delete from seeds.denied_edges")
+    merged.query("delete from seeds.denied_edges")
     merged.build(*ALL_LAYERS)
     assert synced(merged) == [("ann@acme.io", True)]
     assert merged.query(
@@ -67,7 +67,7 @@ def test_without_the_denial_the_person_is_as_before(merged):
 
 def test_a_deletion_request_for_one_of_two_merged_ids_leaves_the_other_intact(merged):
     person = merged.people()["user_id", "ann_work"]
-    merged.execute(
+    merged.query(
         "insert into seeds.denied_ids values ('user_id', 'ann_home', 'deletion_request'), "
         "('email', 'ann@acme.io', 'deletion_request')"
     )
@@ -123,10 +123,10 @@ def test_what_is_allowed_by_name_is_evidence_against_every_limit(tmp_path):
     home.land("calls.jsonl", calls.lines)
     home.build()
     assert len(set(home.people().values())) == 16
-    home.execute("insert into seeds.allowed_ids values ('email', 'hello@tiny.io', 'its founder')")
-    home.execute("insert into seeds.allowed_ids values ('email', 'me@logins.com', 'a tester')")
+    home.query("insert into seeds.allowed_ids values ('email', 'hello@tiny.io', 'its founder')")
+    home.query("insert into seeds.allowed_ids values ('email', 'me@logins.com', 'a tester')")
     for user in ("office_1", "office_2"):
-        home.execute(edge("allowed_edges", "email", "office@small.io", "user_id", user))
+        home.query(edge("allowed_edges", "email", "office@small.io", "user_id", user))
     home.build()
     people = home.people()
     assert people["user_id", "founder_1"] == people["user_id", "founder_2"]

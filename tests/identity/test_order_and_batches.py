@@ -76,7 +76,7 @@ def test_shuffled_batches_with_builds_between_make_the_same_people(in_one_file, 
     home = Home(tmp_path)
     home.seed()
     third = len(calls) // 3
-    home.write("b.jsonl", calls[:10])
+    home.write("events/segment/b.jsonl", calls[:10])
     home.land("a.jsonl", calls[10:third])
     home.build()
     home.land("c.jsonl", calls[third : 2 * third] + calls[:20])  # some are repeated

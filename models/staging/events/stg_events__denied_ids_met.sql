@@ -1,10 +1,14 @@
+{%- set days_to_build = received_days_to_build() -%}
 with
 
-events as (
+-- an import for each id: one for all would be kept in memory, every id spelt out; read from the
+-- lake, an id is trimmed once and not in every row
+{%- for column in ['user_id', 'anonymous_id', 'group_id', 'previous_id'] %}
+{{ column }}_events as (
     select * from {{ source('raw', 'events') }}
-    where {{ received_days_to_build() }}
+    where {{ days_to_build }}
 ),
-
+{% endfor %}
 denied_ids as (
     select * from {{ ref('denied_ids') }}
 ),
@@ -15,36 +19,18 @@ build_state as (
 ),
 
 ids_met as (
+    {% for id_type in ['user_id', 'anonymous_id', 'group_id'] %}
     select
         events.received_date,
-        'user_id' as id_type,
+        '{{ id_type }}' as id_type,
         denied_ids.id_value,
         denied_ids.reason,
         events.event_at
-    from events
-    inner join denied_ids on lower(trim(events.user_id)) = denied_ids.id_value
-    where denied_ids.id_type in ('any', 'user_id')
+    from {{ id_type }}_events as events
+    inner join denied_ids on lower(trim(events.{{ id_type }})) = denied_ids.id_value
+    where denied_ids.id_type in ('any', '{{ id_type }}')
     union all
-    select
-        events.received_date,
-        'anonymous_id' as id_type,
-        denied_ids.id_value,
-        denied_ids.reason,
-        events.event_at
-    from events
-    inner join denied_ids on lower(trim(events.anonymous_id)) = denied_ids.id_value
-    where denied_ids.id_type in ('any', 'anonymous_id')
-    union all
-    select
-        events.received_date,
-        'group_id' as id_type,
-        denied_ids.id_value,
-        denied_ids.reason,
-        events.event_at
-    from events
-    inner join denied_ids on lower(trim(events.group_id)) = denied_ids.id_value
-    where denied_ids.id_type in ('any', 'group_id')
-    union all
+    {% endfor %}
     -- what an alias calls the previous id may be of either kind
     select
         events.received_date,
@@ -52,7 +38,7 @@ ids_met as (
         denied_ids.id_value,
         denied_ids.reason,
         events.event_at
-    from events
+    from previous_id_events as events
     inner join denied_ids on lower(trim(events.previous_id)) = denied_ids.id_value
     where denied_ids.id_type in ('any', 'user_id', 'anonymous_id')
 ),

@@ -1,9 +1,10 @@
+{%- set days_to_build = received_days_to_build() -%}
 with
 
 calls as (
     select * from {{ ref('stg_events__calls') }}
     where
-        {{ received_days_to_build() }}
+        {{ days_to_build }}
         and call_type = 'track'
         and exclusion_reason is null
 ),
@@ -12,7 +13,7 @@ calls_again as (
     -- one import used twice would be kept in memory whole, properties and all
     select * from {{ ref('stg_events__calls') }}
     where
-        {{ received_days_to_build() }}
+        {{ days_to_build }}
         and call_type = 'track'
         and exclusion_reason is null
 ),

@@ -1,11 +1,8 @@
 with
 
-stripe_events as (
-    select * from {{ source('raw', 'stripe_events') }}
-),
-
-stripe_objects as (
-    select * from {{ source('raw', 'stripe_objects') }}
+object_states as (
+    select * from {{ ref('base_stripe__object_states') }}
+    where object_type = 'price'
 ),
 
 subscription_snapshots as (
@@ -23,26 +20,10 @@ states as (
     select
         object_id as price_id,
         {{ json_struct('object', stripe_price_shape()) }} as price,
-        created_at as known_at,
+        known_at,
         load_id,
         line_number
-    from stripe_events
-    where
-        event_type like 'price.%'
-        and coalesce(is_livemode, true)
-
-    union all
-
-    select
-        object_id as price_id,
-        {{ json_struct('object', stripe_price_shape()) }} as price,
-        pulled_at as known_at,
-        load_id,
-        line_number
-    from stripe_objects
-    where
-        object_type = 'price'
-        and coalesce(is_livemode, true)
+    from object_states
 
     union all
 

@@ -1,44 +1,13 @@
 with
 
-stripe_events as (
-    select * from {{ source('raw', 'stripe_events') }}
-),
-
-stripe_objects as (
-    select * from {{ source('raw', 'stripe_objects') }}
-),
-
-states as (
-    select
-        object_id as customer_id,
-        object,
-        event_type = 'customer.deleted' as is_deleted,
-        created_at as known_at,
-        load_id,
-        line_number
-    from stripe_events
-    where
-        event_type in ('customer.created', 'customer.updated', 'customer.deleted')
-        and coalesce(is_livemode, true)
-
-    union all
-
-    select
-        object_id as customer_id,
-        object,
-        false as is_deleted,
-        pulled_at as known_at,
-        load_id,
-        line_number
-    from stripe_objects
-    where
-        object_type = 'customer'
-        and coalesce(is_livemode, true)
+object_states as (
+    select * from {{ ref('base_stripe__object_states') }}
+    where object_type = 'customer'
 ),
 
 read_out as (
     select
-        customer_id,
+        object_id as customer_id,
         nullif(trim({{ json_text('object', 'metadata.account_id') }}), '') as account_id,
         nullif(lower(trim({{ json_text('object', 'email') }})), '') as email,
         {{ json_text('object', 'name') }} as customer_name,
@@ -46,9 +15,9 @@ read_out as (
         is_deleted,
         {{ epoch_seconds_at(json_number('object', 'created', 'bigint')) }} as created_at,
         row_number() over (
-            partition by customer_id order by known_at desc, load_id desc, line_number desc
+            partition by object_id order by known_at desc, load_id desc, line_number desc
         ) as states_back
-    from states
+    from object_states
 ),
 
 final as (

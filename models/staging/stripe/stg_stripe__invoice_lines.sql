@@ -1,50 +1,19 @@
 with
 
-stripe_events as (
-    select * from {{ source('raw', 'stripe_events') }}
-),
-
-stripe_objects as (
-    select * from {{ source('raw', 'stripe_objects') }}
-),
-
-states as (
-    select
-        object_id as invoice_id,
-        object,
-        created_at as known_at,
-        load_id,
-        line_number
-    from stripe_events
-    where
-        object_type = 'invoice'
-        and event_type <> 'invoice.upcoming'
-        and coalesce(is_livemode, true)
-
-    union all
-
-    select
-        object_id as invoice_id,
-        object,
-        pulled_at as known_at,
-        load_id,
-        line_number
-    from stripe_objects
-    where
-        object_type = 'invoice'
-        and coalesce(is_livemode, true)
+object_states as (
+    select * from {{ ref('base_stripe__object_states') }}
+    where object_type = 'invoice'
 ),
 
 newest as (
     select
-        invoice_id,
+        object_id as invoice_id,
         {{ json_bool('object', 'lines.has_more') }} as has_more_lines,
         {{ json_struct('object', {'lines': {'data': [stripe_invoice_line_shape()]} }) }} as invoice
-    from states
-    where invoice_id is not null
+    from object_states
     -- an event carries ten lines at most: a pull with all of them tells more than a newer event
     qualify row_number() over (
-        partition by invoice_id
+        partition by object_id
         order by coalesce({{ json_bool('object', 'lines.has_more') }}, false), known_at desc, load_id desc, line_number desc
     ) = 1
 ),

@@ -1,53 +1,22 @@
 with
 
-stripe_events as (
-    select * from {{ source('raw', 'stripe_events') }}
-),
-
-stripe_objects as (
-    select * from {{ source('raw', 'stripe_objects') }}
-),
-
-states as (
-    select
-        object_id as invoice_id,
-        object,
-        created_at as known_at,
-        load_id,
-        line_number
-    from stripe_events
-    where
-        object_type = 'invoice'
-        and coalesce(is_livemode, true)
-
-    union all
-
-    select
-        object_id as invoice_id,
-        object,
-        pulled_at as known_at,
-        load_id,
-        line_number
-    from stripe_objects
-    where
-        object_type = 'invoice'
-        and coalesce(is_livemode, true)
+object_states as (
+    select * from {{ ref('base_stripe__object_states') }}
+    where object_type = 'invoice'
 ),
 
 newest as (
     select *
-    from states
-    -- invoice.upcoming has no id: it is a forecast, not an invoice
-    where invoice_id is not null
+    from object_states
     qualify row_number() over (
-        partition by invoice_id order by known_at desc, load_id desc, line_number desc
+        partition by object_id order by known_at desc, load_id desc, line_number desc
     ) = 1
 ),
 
 final as (
     select
         -- keys
-        invoice_id,
+        object_id as invoice_id,
         {{ stripe_id(json_text('object', 'customer')) }} as customer_id,
         -- moved under `parent` in 2025
         coalesce(

@@ -1,0 +1,43 @@
+{#- An incremental model on DuckDB: the strategy works on the query itself.
+
+    dbt-duckdb first fills a temporary table and describes both it and the target, some ten
+    statements more than the rows of a night are worth. Here the target's columns must be the
+    documented ones (a change asks for --full-refresh), and the strategy's `temp_relation` is the
+    model's query. -#}
+{% materialization incremental, adapter="duckdb", supported_languages=['sql'] %}
+    {%- set target = this.incorporate(type='table') -%}
+    {%- set existing = load_cached_relation(this) -%}
+
+    {{ run_hooks(pre_hooks) }}
+    {%- if existing is none or not existing.is_table or should_full_refresh() -%}
+        {%- if existing is not none and not existing.is_table -%}
+            {% do adapter.drop_relation(existing) %}
+        {%- endif -%}
+        {%- set build_sql = 'create or replace table ' ~ target ~ ' as (' ~ compiled_code ~ ')' -%}
+    {%- else -%}
+        {%- set columns = adapter.get_columns_in_relation(existing) -%}
+        {%- set documented = model['columns'].keys() | map('lower') | sort | list -%}
+        {%- set present = columns | map(attribute='name') | map('lower') | sort | list -%}
+        {%- if documented != present -%}
+            {% do exceptions.raise_compiler_error(
+                this ~ ' has the columns ' ~ present | join(', ') ~ ', the model ' ~ documented | join(', ')
+                ~ ': build it with --full-refresh'
+            ) %}
+        {%- endif -%}
+        {%- set strategy = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy')) -%}
+        {%- set build_sql = strategy({
+            'target_relation': target,
+            'temp_relation': '(' ~ compiled_code ~ ') as built',
+            'dest_columns': columns,
+            'unique_key': none,
+            'incremental_predicates': none,
+        }) -%}
+    {%- endif -%}
+    {% call statement('main') -%}
+        {{- build_sql }}
+    {%- endcall %}
+    {{ run_hooks(post_hooks) }}
+    {{ adapter.commit() }}
+
+    {{ return({'relations': [target]}) }}
+{% endmaterialization %}

@@ -1,0 +1,80 @@
+"""What the dbt project is right now, and what of it a warehouse already holds.
+
+A seed and a view are their definition: once built, they change only with the project. The
+project's fingerprint, kept in the warehouse itself, tells whether they must be built again.
+Every dbt command forgets it when it starts (``on-run-start``); who builds all of them, or
+leaves them as they were, writes it down again.
+"""
+
+import hashlib
+from importlib.metadata import version
+
+import duckdb
+
+from warehouse.dbt import DBT_PROJECT_DIR
+from warehouse.settings import PROJECT_ROOT, Settings
+
+_FOLDERS = (PROJECT_ROOT / "models", PROJECT_ROOT / "seeds", DBT_PROJECT_DIR)
+_SUFFIXES = (".sql", ".yml", ".csv", ".py")
+_WRITTEN_BY_DBT = ("target", "logs")
+_TABLE = "internal.dbt_definitions"
+_PACKAGES = ("dbt-core", "dbt-duckdb", "duckdb")
+
+
+def project_fingerprint() -> str:
+    """SHA-256 of every file dbt compiles from and of the versions that compile it."""
+    digest = hashlib.sha256(repr([version(name) for name in _PACKAGES]).encode())
+    for folder in _FOLDERS:
+        for path in sorted(folder.rglob("*")):
+            relative = path.relative_to(PROJECT_ROOT)
+            if path.suffix in _SUFFIXES and not set(_WRITTEN_BY_DBT) & set(relative.parts):
+                digest.update(f"{relative}\0".encode())
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def relations_in(settings: Settings) -> set[str]:
+    """Every table and view of the warehouse, as "schema.name"."""
+    if not settings.warehouse_path.exists():
+        return set()
+    with duckdb.connect(str(settings.warehouse_path)) as connection:
+        return {
+            name
+            for (name,) in connection.execute(
+                "select schema_name || '.' || table_name from duckdb_tables() union all "
+                "select schema_name || '.' || view_name from duckdb_views() where not internal"
+            ).fetchall()
+        }
+
+
+def are_definitions_built(settings: Settings, project: str, relations: set[str]) -> bool:
+    """True when this warehouse holds all ``relations`` ("schema.name"), built from ``project``.
+
+    A raw view with other columns than then counts as another project: DuckDB refuses a view
+    whose source changed under it.
+    """
+    if not {_TABLE, *relations} <= relations_in(settings):
+        return False
+    with duckdb.connect(str(settings.warehouse_path)) as connection:
+        built = connection.execute(f"select fingerprint from {_TABLE}").fetchone()
+        return built == (_with_raw(connection, settings, project),)
+
+
+def definitions_built(settings: Settings, project: str) -> None:
+    """Remember that all seeds and views of ``project`` are in this warehouse."""
+    with duckdb.connect(str(settings.warehouse_path)) as connection:
+        fingerprint = _with_raw(connection, settings, project)
+        connection.execute("create schema if not exists internal")
+        connection.execute(
+            f"create or replace table {_TABLE} as select $fingerprint as fingerprint",
+            {"fingerprint": fingerprint},
+        )
+
+
+def _with_raw(connection: duckdb.DuckDBPyConnection, settings: Settings, project: str) -> str:
+    columns = connection.execute(
+        "select table_name, column_name, data_type from duckdb_columns() "
+        "where schema_name = 'raw' order by all"
+    ).fetchall()
+    words = (project, settings.target, settings.product_line, columns)
+    return hashlib.sha256(repr(words).encode()).hexdigest()

@@ -1,0 +1,89 @@
+"""dbt's data tests, run all at once.
+
+What a test asks is a query, and DuckDB answers most of ours in a millisecond or two; dbt
+spends some thirty on each around it. Here dbt compiles the tests, once for a version of the
+project, and the queries run one after another on one connection. What passes, warns and fails
+is decided as dbt decides it: ``fail_calc``, ``warn_if``, ``error_if``, ``limit``, ``severity``.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from warehouse.dbt import QUICK, run_dbt
+from warehouse.settings import Settings
+
+
+@dataclass(frozen=True)
+class TestOutcome:
+    """One test's verdict: ``status`` is pass, warn, fail or error; ``failures`` a row count."""
+
+    unique_id: str
+    name: str
+    status: str
+    failures: int | None
+    message: str | None
+
+    @property
+    def is_failure(self) -> bool:
+        return self.status in ("fail", "error")
+
+
+def compiled_tests(settings: Settings, manifest: Any, project: str) -> dict[str, str]:
+    """SQL of every data test by its unique id; compiled once for each ``project`` fingerprint.
+
+    Raises ``RuntimeError`` when a test does not compile.
+    """
+    kept = settings.home / "dbt" / "compiled_tests.json"
+    key = [project, settings.target, settings.product_line]
+    if kept.exists():
+        found = json.loads(kept.read_text())
+        if found["key"] == key:
+            return found["sql"]
+    outcome = run_dbt(
+        settings,
+        [*QUICK, "compile", "--no-introspect", "--no-populate-cache", "--select",
+         "resource_type:test"],
+        manifest=manifest,
+    )  # fmt: skip
+    if not outcome.success:
+        wrong = [r.message for r in getattr(outcome.result, "results", []) if r.message]
+        raise RuntimeError(f"dbt cannot compile its tests: {outcome.exception or wrong}")
+    sql = {r.node.unique_id: r.node.compiled_code for r in outcome.result.results}
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps({"key": key, "sql": sql}))
+    return sql
+
+
+def run_tests(
+    settings: Settings, tests: Iterable[Mapping[str, Any]], sql: Mapping[str, str]
+) -> list[TestOutcome]:
+    """Run ``tests`` (nodes of dbt's manifest) against the warehouse."""
+    with duckdb.connect(str(settings.warehouse_path)) as connection:
+        connection.execute("set timezone = 'UTC'")
+        return [_run(connection, test, sql[test["unique_id"]]) for test in tests]
+
+
+def _run(connection: duckdb.DuckDBPyConnection, test: Mapping[str, Any], sql: str) -> TestOutcome:
+    config = test["config"]
+    count = config["fail_calc"]
+    limit = f"limit {config['limit']}" if config["limit"] is not None else ""
+    try:
+        failures, should_warn, should_error = connection.execute(
+            f"select {count}, {count} {config['warn_if']}, {count} {config['error_if']} "
+            f"from ({sql}\n{limit}) as failing_rows"
+        ).fetchone()
+    except duckdb.Error as error:
+        return TestOutcome(test["unique_id"], test["name"], "error", None, str(error))
+    if should_error and config["severity"].upper() == "ERROR":
+        status, rule = "fail", config["error_if"]
+    elif should_warn:
+        status, rule = "warn", config["warn_if"]
+    else:
+        return TestOutcome(test["unique_id"], test["name"], "pass", failures, None)
+    rows = f"{failures} failing row{'' if failures == 1 else 's'}"
+    message = f"{rows}; configured to {status} if {rule}"
+    return TestOutcome(test["unique_id"], test["name"], status, failures, message)
