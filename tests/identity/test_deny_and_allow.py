@@ -152,13 +152,13 @@ def test_two_denied_users_are_two_people_over_whatever_path(tmp_path, order: int
     home = Home(tmp_path)
     home.seed()
     for number, call in enumerate(calls.lines[::order]):
-        home.write(f"{number}.jsonl", [call])
-    home.land("last.jsonl", [])
+        home.write(f"events/segment/{number}.jsonl", [call])
+    home.ingest()
     home.build()
     people = home.people()
     assert people["user_id", "ann"] == people["user_id", "bob"]
 
-    home.execute(edge("denied_edges", "user_id", "bob", "user_id", "ann"))
+    home.query(edge("denied_edges", "user_id", "bob", "user_id", "ann"))
     home.build()
     people = home.people()
     assert people["user_id", "ann"] != people["user_id", "bob"]
