@@ -240,10 +240,15 @@ def pull_crm_command(
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """What changed in the CRM into landing/crm/ (PLG_CRM_READ_BACK=true switches it on)."""
-    from dagster_plg.pulls import read_crm_back
+    """What changed in Salesforce and HubSpot into landing/crm/ (PLG_CRM_READ_BACK=true)."""
+    from dagster_plg.pulls import read_crms_back
 
-    _print_pull(read_crm_back(Settings(), full=full), as_json)
+    reports = read_crms_back(Settings(), full=full)
+    if as_json:
+        _print_json([report.as_dict() for report in reports])
+        return
+    for report in reports:
+        _print_pull(report, as_json)
 
 
 def _print_pull(report: Any, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlparse
 
+from ingestion.pulls.crm import crms_read_back
 from warehouse.settings import Settings
 
 _MIN_FREE_GIB = 2
@@ -37,6 +38,7 @@ def examine(settings: Settings) -> list[Finding]:
         Finding(True, "now", f"{settings.now.isoformat()} ({_now_comes_from(settings)})"),
         _collector(settings),
         _stripe(settings),
+        _crm_read_back(settings),
         *_destinations(settings),
     ]
 
@@ -101,6 +103,15 @@ def _stripe(settings: Settings) -> Finding:
     if not settings.stripe_api_key:
         return Finding(True, "stripe", "not pulled: no PLG_STRIPE_API_KEY")
     return _reachable("stripe", settings.stripe_url)
+
+
+def _crm_read_back(settings: Settings) -> Finding:
+    names = crms_read_back(settings)
+    if not names:
+        return Finding(True, "read back", "no CRM: PLG_CRM_READ_BACK is off, or all CRMs are")
+    mocks = [name for name in names if getattr(settings, f"{name}_url") == "mock"]
+    said = ", ".join(f"{name} (mock)" if name in mocks else name for name in names)
+    return Finding(True, "read back", f"{said}, before every ingest")
 
 
 def _destinations(settings: Settings) -> list[Finding]:

@@ -1,13 +1,14 @@
 """What is pulled over HTTP before the landing folder is read. Unconfigured, nothing happens."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from dagster import AssetExecutionContext, AssetKey, MaterializeResult, asset
 
 from dagster_plg.resources import Installation
-from ingestion.pulls.crm import pull_crm
+from ingestion.pulls.crm import Crm, crms_read_back, pull_crm
 from ingestion.pulls.errors import NotConfigured
+from ingestion.pulls.hubspot_api import HubSpotCrm
 from ingestion.pulls.report import PullReport
 from ingestion.pulls.salesforce_api import SalesforceCrm
 from ingestion.pulls.stripe import pull_stripe
@@ -20,6 +21,10 @@ PULLED_FOR: dict[str, AssetKey] = {
     "stripe_events": PULLED_STRIPE,
     "stripe_objects": PULLED_STRIPE,
     "crm_records": PULLED_CRM,
+}
+_CRMS: Mapping[str, Callable[[Settings, str], Crm]] = {
+    "salesforce": SalesforceCrm,
+    "hubspot": HubSpotCrm,
 }
 
 
@@ -42,36 +47,46 @@ def pulled_stripe(context: AssetExecutionContext, installation: Installation):
 @asset(
     key=PULLED_CRM,
     group_name="pulled",
-    kinds={"salesforce", "file"},
+    kinds={"salesforce", "hubspot", "file"},
     owners=["data-engineering@plg.example"],
-    description="What people changed in Salesforce since the last pull, into `landing/crm/`. Does "
-    "nothing unless `PLG_CRM_READ_BACK`.",
+    description="What people changed in Salesforce and HubSpot since the last pull, into "
+    "`landing/crm/`. Does nothing unless `PLG_CRM_READ_BACK`.",
 )
 def pulled_crm(context: AssetExecutionContext, installation: Installation):
     try:
-        report = read_crm_back(installation.settings)
+        reports = read_crms_back(installation.settings)
     except NotConfigured as error:
         return _nothing_pulled(context, error)
-    return _materialized(context, report)
+    return _materialized(context, *reports)
 
 
-def read_crm_back(settings: Settings, *, full: bool = False) -> PullReport:
-    """Pull the CRM, or the installation's mock of it. Raises what `pull_crm` does."""
-    if not (settings.crm_read_back and settings.salesforce_enabled):
-        raise NotConfigured("PLG_CRM_READ_BACK or Salesforce is off: the CRM is not read back")
-    with _salesforce_url(settings) as url:
-        return pull_crm(settings, SalesforceCrm(settings, url), full=full)
+def read_crms_back(settings: Settings, *, full: bool = False) -> list[PullReport]:
+    """Pull every CRM that is switched on, or the installation's mocks of them.
+
+    Beside a real CRM a mock is no source: what it holds is only what we wrote. Raises what
+    `pull_crm` does.
+    """
+    urls = {name: getattr(settings, f"{name}_url") for name in crms_read_back(settings)}
+    if not urls:
+        raise NotConfigured(
+            "PLG_CRM_READ_BACK or every CRM (PLG_SALESFORCE_ENABLED, PLG_HUBSPOT_ENABLED) is "
+            "off: no CRM is read back"
+        )
+    with _without_mocks(settings, urls) as urls:
+        return [
+            pull_crm(settings, _CRMS[name](settings, url), full=full) for name, url in urls.items()
+        ]
 
 
 @contextmanager
-def _salesforce_url(settings: Settings) -> Iterator[str]:
+def _without_mocks(settings: Settings, urls: dict[str, str]) -> Iterator[dict[str, str]]:
     from reverse_etl.mocks.process import mocks_running
 
-    if settings.salesforce_url != "mock":
-        yield settings.salesforce_url
+    if "mock" not in urls.values():
+        yield urls
         return
-    with mocks_running(settings) as urls:
-        yield urls.salesforce
+    with mocks_running(settings) as mocks:
+        yield {name: getattr(mocks, name) for name in urls}
 
 
 def _nothing_pulled(context: AssetExecutionContext, error: NotConfigured) -> MaterializeResult:
@@ -79,18 +94,17 @@ def _nothing_pulled(context: AssetExecutionContext, error: NotConfigured) -> Mat
     return MaterializeResult(metadata={"note": str(error)})
 
 
-def _materialized(context: AssetExecutionContext, report: PullReport) -> MaterializeResult:
-    for note in report.all_notes():
-        context.log.info("note: %s", note)
-    context.log.info(report.summary())
-    return MaterializeResult(
-        metadata={
-            "mode": report.mode,
-            "api_version": report.api_version or "",
-            "objects": report.rows,
-            **{pulled.name: pulled.rows for pulled in report.lists},
-        }
-    )
+def _materialized(context: AssetExecutionContext, *reports: PullReport) -> MaterializeResult:
+    metadata: dict[str, str | int] = {"objects": sum(report.rows for report in reports)}
+    for report in reports:
+        for note in report.all_notes():
+            context.log.info("note: %s: %s", report.source, note)
+        context.log.info(report.summary())
+        metadata[f"{report.source}: mode"] = report.mode
+        if report.api_version:
+            metadata[f"{report.source}: api_version"] = report.api_version
+        metadata |= {f"{report.source}: {pulled.name}": pulled.rows for pulled in report.lists}
+    return MaterializeResult(metadata=metadata)
 
 
 pulls = [pulled_stripe, pulled_crm]

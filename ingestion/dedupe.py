@@ -29,7 +29,7 @@ RULES: Mapping[str, Rule] = {
     "events": Rule(("message_id",), order=("received_at",), hashed="message_key"),
     "stripe_events": Rule(("event_id",)),
     "stripe_objects": Rule(("object_type", "object_id"), content=("object",)),
-    "crm_records": Rule(("crm", "object_name", "record_id", "modified_at")),
+    "crm_records": Rule(("crm", "object_name", "record_id", "modified_at", "is_deleted")),
     "contracts": Rule(
         ("contract_id",),
         content=(

@@ -54,17 +54,17 @@ DATASETS: Mapping[str, Mapping[str, str]] = {
         "received_at": "TIMESTAMP",
         **_ORIGIN,
     },
-    "stripe_objects": {  # a row a pull; the highest load_id is the newest state
+    "stripe_objects": {  # a row a version; the newest pulled_at, then load_id, wins
         "object_type": "VARCHAR",  # singular, as in the object's own "object" field
         "object_id": "VARCHAR",
         "created_at": "TIMESTAMP",
         "is_livemode": "BOOLEAN",
         "object": "VARCHAR",
-        "pulled_at": "TIMESTAMP",
+        "pulled_at": "TIMESTAMP",  # told by the file's name, else when it was ingested
         **_ORIGIN,
     },
     "crm_records": {  # a row a version; the newest modified_at, then load_id, wins
-        "crm": "VARCHAR",  # salesforce
+        "crm": "VARCHAR",  # salesforce, hubspot
         "object_name": "VARCHAR",  # the folder: accounts, contacts, leads, opportunities, …
         "record_id": "VARCHAR",
         "record": "VARCHAR",  # JSON text

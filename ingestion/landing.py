@@ -5,6 +5,7 @@ passed over in silence. Hidden and temporary files are not files yet.
 """
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ CSV_DATASETS = (
 JSON_LINES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz")
 # PostHog names the compression inside, which the Parquet reader finds out by itself
 PARQUET = (".parquet", *(f".parquet.{name}" for name in ("zst", "gz", "sz", "lz4", "br")))
+# neither a webhook's envelope nor an object or record says when it was received
+_DATED_BY_NAME = ("stripe_events", "stripe_objects", "crm_records")
+_TIME_IN_NAME = re.compile(r"(?<!\d)(\d{8}T\d{6})(?:\d{6})?Z?(?![0-9])")
 _TEMPORARY = (".tmp", ".part", ".partial", ".crdownload", ".filepart", ".swp", ".lock", "~")
 
 
@@ -139,6 +143,20 @@ def modified_at(facts: os.stat_result) -> datetime:
     seconds, nanoseconds = divmod(facts.st_mtime_ns, 1_000_000_000)
     whole = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
     return whole.replace(microsecond=nanoseconds // 1000)
+
+
+def told_at(file: LandingFile) -> datetime | None:
+    """When a source said what the file holds: the UTC time in its name, such as
+    ``pull-20260131T120000….jsonl.gz``; for sources whose rows do not say. None: not told.
+    """
+    if file.source is None or file.source.dataset not in _DATED_BY_NAME:
+        return None
+    found = _TIME_IN_NAME.search(Path(file.path).name)
+    try:
+        moment = datetime.strptime(found[1], "%Y%m%dT%H%M%S") if found else None
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment and moment.year >= 2000 else None
 
 
 def _identify(parts: tuple[str, ...], name: str) -> tuple[Source | None, str | None]:

@@ -1,4 +1,8 @@
-"""Which `Parser` reads which dataset of JSON rows, by the part of the landing folder."""
+"""Which `Parser` reads which dataset of JSON rows.
+
+Called with the part of the landing folder, now, and when the file was told (`landing.told_at`),
+which dates what its rows do not date themselves.
+"""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -11,7 +15,7 @@ from ingestion.parsing import (
     stripe_objects_parser,
 )
 
-PARSERS: Mapping[str, Callable[[str, datetime], Parser]] = {
+PARSERS: Mapping[str, Callable[[str, datetime, datetime], Parser]] = {
     "events": events_parser,
     "stripe_events": stripe_events_parser,
     "stripe_objects": stripe_objects_parser,

@@ -20,7 +20,7 @@ import pyarrow as pa
 from ingestion.errors import FileRefused
 from ingestion.formats import json_columns
 from ingestion.lake import glob_escape, sql_text
-from ingestion.landing import LandingFile, Source, modified_at
+from ingestion.landing import LandingFile, Source, modified_at, told_at
 from ingestion.lines import LineBlock, bad_lines, read_lines
 from ingestion.parsers import PARSERS
 from ingestion.parsing import MACROS, parser_sql
@@ -76,15 +76,19 @@ class Stager:
     def stage(self, jobs: Sequence[Job]) -> Staged:
         """Read every job's file; files of one source go through together."""
 
-        def by_source(job: Job) -> tuple[str, str, str]:
+        def by_source(job: Job) -> tuple[str, str, str, datetime]:
             source = job.file.source
-            return (source.dataset, source.part, source.kind)
+            told = told_at(job.file) or self._now
+            return (source.dataset, source.part, source.kind, told)
 
-        for (dataset, part, kind), group in groupby(sorted(jobs, key=by_source), by_source):
-            stage = {"lines": self._stage_lines, "csv": self._stage_csv}.get(
-                kind, self._stage_parquet
-            )
-            stage(Source(dataset, part, kind), list(group))
+        for (dataset, part, kind, told), group in groupby(sorted(jobs, key=by_source), by_source):
+            source = Source(dataset, part, kind)
+            if kind == "csv":
+                self._stage_csv(source, list(group))
+                continue
+            sql = parser_sql(PARSERS[dataset](part, self._now, told))
+            stage = self._stage_lines if kind == "lines" else self._stage_parquet
+            stage(source, list(group), sql)
         return self.staged
 
     def staged_files(self, dataset: str) -> str | None:
@@ -100,8 +104,7 @@ class Stager:
 
     # JSON lines
 
-    def _stage_lines(self, source: Source, jobs: list[Job]) -> None:
-        sql = parser_sql(PARSERS[source.dataset](source.part, self._now))
+    def _stage_lines(self, source: Source, jobs: list[Job], sql: str) -> None:
         batch: list[tuple[int, LineBlock]] = []
         size = 0
         for job, block in self._read_ahead(jobs):
@@ -235,8 +238,7 @@ class Stager:
 
     # Parquet of events
 
-    def _stage_parquet(self, source: Source, jobs: list[Job]) -> None:
-        sql = parser_sql(PARSERS[source.dataset](source.part, self._now))
+    def _stage_parquet(self, source: Source, jobs: list[Job], sql: str) -> None:
         for job in jobs:
             try:
                 self._connection.execute(

@@ -110,6 +110,20 @@
 {%- endmacro %}
 
 
+{#- The same where some are NULL: those left out, and none is an empty array. -#}
+{% macro collect_times_given(column) -%}
+    {{ return(adapter.dispatch('collect_times_given', 'plg')(column)) }}
+{%- endmacro %}
+
+{% macro default__collect_times_given(column) -%}
+    list_sort(coalesce(list({{ column }}) filter (where {{ column }} is not null), []))
+{%- endmacro %}
+
+{% macro spark__collect_times_given(column) -%}
+    sort_array(collect_list({{ column }}))
+{%- endmacro %}
+
+
 {#- A row for each element of an array; goes in a select list. -#}
 {% macro unnest_times(column) -%}
     {{ return(adapter.dispatch('unnest_times', 'plg')(column)) }}

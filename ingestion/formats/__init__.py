@@ -24,7 +24,7 @@ FORMATS: Mapping[str, CallFormat] = {
 }
 
 
-def events_parser(source_format: str, now: datetime) -> Parser:
+def events_parser(source_format: str, now: datetime, _told_at: datetime) -> Parser:
     """The parser of ``landing/events/<source_format>/``."""
     return calls_parser(source_format, now, FORMATS[source_format])
 

@@ -11,7 +11,7 @@
 Times are UTC without saying so. ``event_at`` is ``server_received_time -
 (client_upload_time - client_event_time)`` where all are given, else ``event_time`` (which
 Amplitude corrected in the same way). ``user_properties`` of other events are Amplitude's
-state of the user and are left out: they would be repeated in every row.
+state of the user: the event's traits.
 """
 
 from ingestion.formats.calls import CallFormat, campaign_values, object_or_empty, row_hash
@@ -110,8 +110,10 @@ AMPLITUDE = CallFormat(
         "traits": """
             case
                 when f_event = '$groupidentify' then group_traits
+                when call_type = 'group' then '{}'
                 when call_type = 'identify' then user_traits
-                else '{}'
+                -- the state of the user; what is none is no reason to refuse the event
+                else coalesce(user_traits, '{}')
             end
         """,
     },

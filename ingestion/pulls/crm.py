@@ -1,8 +1,8 @@
 """CRM records → ``landing/crm/<object>/pull-….jsonl.gz``: what people changed there, read back.
 
-Incremental by the CRM's own time of change, oldest first, deleted records included; the time of
-the last record landed is the cursor, so clocks need not agree and a killed pull goes on behind its
-last page. Off unless ``PLG_CRM_READ_BACK``.
+Incremental by the CRM's own time of change, deleted records included; the time of a change is the
+cursor, never our clock, so clocks need not agree. A killed pull goes on behind its last page.
+Off unless ``PLG_CRM_READ_BACK``.
 """
 
 import time
@@ -17,6 +17,7 @@ from ingestion.pulls.page_file import PageFile, PartLost, part_path
 from ingestion.pulls.report import ListReport, PullReport
 from warehouse.settings import Settings
 
+CRMS = ("salesforce", "hubspot")
 # a change may become visible a little after the moment it is stamped with
 OVERLAP = timedelta(minutes=5)
 
@@ -27,10 +28,15 @@ class NoSuchObject(Exception):
 
 @dataclass(frozen=True)
 class CrmPage:
-    """Records in the order of their change. ``until``: the change of the last, ISO 8601."""
+    """Some records. ``after``: where the next page begins, in the CRM's own words.
+
+    ``until``: once the object is read to its end, every change up to then has been seen (ISO
+    8601 by the CRM's clock; None: not known).
+    """
 
     rows: list[dict[str, Any]]
-    until: str
+    after: str
+    until: str | None
 
 
 class Crm(Protocol):
@@ -40,9 +46,21 @@ class Crm(Protocol):
     account: str  # tells one org from another
     objects: tuple[str, ...]  # as the landing folders are called
 
-    def changed(self, name: str, since: str | None) -> Iterator[CrmPage]:
-        """Pages of what changed at or after ``since``. Raises `NoSuchObject`, `PullRefused`."""
+    def changed(self, name: str, since: str | None, after: str | None) -> Iterator[CrmPage]:
+        """Pages of what changed at or after ``since`` (None: everything), from ``after`` on.
+
+        Raises `NoSuchObject`, `PullRefused`.
+        """
         ...
+
+
+def crms_read_back(settings: Settings) -> list[str]:
+    """The CRMs a pull reads: those switched on, and no mock where one of them is real."""
+    if not settings.crm_read_back:
+        return []
+    names = [name for name in CRMS if getattr(settings, f"{name}_enabled")]
+    real = [name for name in names if getattr(settings, f"{name}_url") != "mock"]
+    return real or names
 
 
 def pull_crm(settings: Settings, crm: Crm, *, full: bool = False) -> PullReport:
@@ -79,11 +97,12 @@ def _pull_object(settings: Settings, crm: Crm, cursors: Cursors, name: str) -> L
     running = cursor.running
     try:
         if not running.is_read:
-            for page in crm.changed(name, running.after or running.since):
+            for page in crm.changed(name, running.since, running.after):
                 file.add(page.rows)
                 running.rows += len(page.rows)
                 running.pages += 1
-                running.after, running.size_bytes = page.until, file.size_bytes
+                running.after, running.until = page.after, page.until
+                running.size_bytes = file.size_bytes
                 cursors.save()
     except NoSuchObject as error:
         report.is_skipped, report.note = True, str(error)
@@ -98,7 +117,7 @@ def _pull_object(settings: Settings, crm: Crm, cursors: Cursors, name: str) -> L
     if running.size_bytes:
         report.files.append(running.path)
     report.rows, report.pages = running.rows, running.pages
-    cursor.complete_until = running.after or cursor.complete_until
+    cursor.complete_until = running.until or cursor.complete_until
     cursor.running = None
     cursors.save()
     return report

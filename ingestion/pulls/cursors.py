@@ -23,8 +23,9 @@ class Running:
     """A pull of one list under way.
 
     ``after``: where the next page begins, as the source's API counts (an id, a time); None: at
-    the first page. ``path`` and ``size_bytes``: the landing file being written (relative to the
-    landing folder) and how much of it is promised.
+    the first page. ``until``: what will be complete at the end, where the source says. ``path``
+    and ``size_bytes``: the landing file being written (relative to the landing folder) and how
+    much of it is promised.
     """
 
     started_at: str
@@ -32,6 +33,7 @@ class Running:
     path: str
     size_bytes: int = 0
     after: str | None = None
+    until: str | None = None
     number: int = 1
     rows: int = 0
     pages: int = 0

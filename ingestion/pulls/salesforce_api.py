@@ -75,7 +75,8 @@ class SalesforceCrm:
         place = "mock" if settings.salesforce_url == "mock" else self._url
         self.account = account_key(place, settings.salesforce_username)
 
-    def changed(self, name: str, since: str | None) -> Iterator[CrmPage]:
+    def changed(self, name: str, since: str | None, after: str | None) -> Iterator[CrmPage]:
+        since = after or since  # in order of change: the last change seen is the place
         object_name = OBJECTS[name]
         columns, changed_by = self._columns(object_name)
         query = f"select {', '.join(columns)} from {object_name}"
@@ -86,7 +87,8 @@ class SalesforceCrm:
         answer = self._ask(lambda client: client.query(query, include_deleted=True))
         while answer["records"]:
             rows = [_as_landed(record, changed_by) for record in answer["records"]]
-            yield CrmPage(rows, _iso(rows[-1][changed_by]))
+            until = _iso(rows[-1][changed_by])
+            yield CrmPage(rows, after=until, until=until)
             if answer["done"]:
                 return
             more = answer["nextRecordsUrl"]

@@ -56,6 +56,8 @@ weaker_evidence as (
         on
             crm_person_matches.crm = crm_account_matches.crm
             and crm_person_matches.account_record_id = crm_account_matches.record_id
+    -- what our own sync wrote tells only what we thought before
+    where not coalesce(crm_person_matches.is_made_by_sync, false)
     union all
     select
         domain_accounts.account_id,

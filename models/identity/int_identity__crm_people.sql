@@ -25,6 +25,7 @@ people_records as (
         company,
         country,
         external_person_id,
+        is_made_by_sync,
         created_at,
         modified_at
     from crm_contacts
@@ -41,6 +42,7 @@ people_records as (
         company,
         country,
         external_person_id,
+        is_made_by_sync,
         created_at,
         modified_at
     from crm_leads
@@ -59,6 +61,7 @@ final as (
         coalesce(crm_accounts.account_name, people_records.company) as company,
         coalesce(people_records.country, crm_accounts.country) as country,
         people_records.external_person_id,
+        people_records.is_made_by_sync,
         people_records.created_at,
         people_records.modified_at
     from people_records

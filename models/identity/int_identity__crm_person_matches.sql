@@ -18,6 +18,7 @@ candidates as (
         crm_people.object,
         crm_people.record_id,
         crm_people.account_record_id,
+        crm_people.is_made_by_sync,
         people.person_id,
         'external_id' as method,
         1.0 as confidence
@@ -29,6 +30,7 @@ candidates as (
         crm_people.object,
         crm_people.record_id,
         crm_people.account_record_id,
+        crm_people.is_made_by_sync,
         person_ids.person_id,
         'email' as method,
         0.95 as confidence
@@ -45,6 +47,7 @@ final as (
         object,
         record_id,
         account_record_id,
+        is_made_by_sync,
         person_id,
         method,
         cast(confidence as decimal(4, 3)) as confidence

@@ -32,7 +32,7 @@ sightings as (
         first_identified_at as first_seen_at,
         last_identified_at as last_seen_at,
         0 as count_events,
-        count_calls
+        count_identify_calls as count_calls
     from identifies
     union all
     select

@@ -6,6 +6,8 @@ links as (
 
 link_guards as (
     select * from {{ ref('int_identity__link_guards') }}
+    union all
+    select * from {{ ref('int_identity__denied_paths') }}
 ),
 
 user_people as (

@@ -10,10 +10,19 @@ from starlette.responses import JSONResponse, Response
 
 from reverse_etl.mocks.calls import json_body
 from reverse_etl.mocks.faults import Fault, Faults
-from reverse_etl.mocks.hubspot_portal import ObjectType, Portal, PortalError
+from reverse_etl.mocks.hubspot_portal import (
+    OWNERS,
+    ObjectType,
+    Portal,
+    PortalError,
+    as_datetime,
+    association_types,
+)
 from reverse_etl.mocks.store import Record, Store, iso_now
 
 MAX_BATCH = 100
+MAX_BATCH_WITH_HISTORY = 50
+MAX_SEARCHED = 10_000
 DAILY_LIMIT = 500_000
 BURST_LIMIT = 190
 BURST_SECONDS = 10
@@ -159,14 +168,61 @@ def _properties(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     return properties
 
 
-async def _object(request: Request) -> dict[str, Any]:
-    def refuse(message: str) -> PortalError:
-        return PortalError(400, "VALIDATION_ERROR", f"Invalid input JSON: {message}")
+def _invalid(message: str) -> PortalError:
+    return PortalError(400, "VALIDATION_ERROR", f"Invalid input JSON: {message}")
 
-    document = json_body(await request.body(), refuse)
+
+async def _object(request: Request) -> dict[str, Any]:
+    document = json_body(await request.body(), _invalid)
     if not isinstance(document, dict):
-        raise refuse("an object is expected")
+        raise _invalid("an object is expected")
     return document
+
+
+def _created(portal: Portal, object_type: ObjectType, entry: Mapping[str, Any]) -> Record:
+    """A new record with the associations that came along with it."""
+    record = portal.create(object_type, _properties(entry))
+    for tie in entry.get("associations") or []:
+        for wanted in tie.get("types") or []:
+            type_id = wanted.get("associationTypeId")
+            others = association_types().get(object_type.name, {})
+            other = next((name for name, ids in others.items() if type_id in ids), None)
+            if other is None:
+                raise _invalid(f"{type_id} is not a valid association type id")
+            other_id = str((tie.get("to") or {}).get("id"))
+            portal.associate(object_type, record.id, portal.object_type(other), other_id, type_id)
+    return portal.store.get(object_type.name, record.id) or record
+
+
+def _history(
+    portal: Portal, object_type: ObjectType, record: Record, names: list[str]
+) -> dict[str, Any]:
+    if not names:
+        return {}
+    known = [name for name in names if name in object_type.properties]
+    return {
+        "propertiesWithHistory": {
+            name: portal.property_history(object_type, record, name) for name in known
+        }
+    }
+
+
+def _no_associations(
+    object_type: ObjectType, record_id: str, other_type: ObjectType
+) -> dict[str, Any]:
+    return {
+        "status": "error",
+        "category": "OBJECT_NOT_FOUND",
+        "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND",
+        "message": f"No {other_type.name} is associated with {object_type.name} {record_id}.",
+        "context": {
+            "fromObjectId": [record_id],
+            "fromObjectType": [object_type.name],
+            "toObjectType": [other_type.name],
+        },
+        "errors": [],
+        "links": {},
+    }
 
 
 async def _inputs(request: Request) -> list[dict[str, Any]]:
@@ -211,14 +267,17 @@ def build_router(api: HubSpotApi) -> APIRouter:
         document = await _object(request)
         started_at = iso_now()
         ids = [str(entry.get("id", "")) for entry in document.get("inputs", [])]
-        if len(ids) > MAX_BATCH:
-            raise PortalError(400, "VALIDATION_ERROR", f"The maximum batch size is {MAX_BATCH}")
+        history = document.get("propertiesWithHistory") or []
+        limit = MAX_BATCH_WITH_HISTORY if history else MAX_BATCH
+        if len(ids) > limit:
+            raise PortalError(400, "VALIDATION_ERROR", f"The maximum batch size is {limit}")
         found = [(i, portal.find(object_type, i, document.get("idProperty"))) for i in ids]
         missing = [i for i, record in found if record is None]
         body: dict[str, Any] = {
             "status": "COMPLETE",
             "results": [
                 portal.as_json(object_type, record, document.get("properties"))
+                | _history(portal, object_type, record, history)
                 for _, record in found
                 if record is not None
             ],
@@ -246,7 +305,7 @@ def build_router(api: HubSpotApi) -> APIRouter:
             request,
             object_type,
             await _inputs(request),
-            lambda entry: (portal.create(object_type, _properties(entry)), True),
+            lambda entry: (_created(portal, object_type, entry), True),
             201,
         )
 
@@ -313,6 +372,10 @@ def build_router(api: HubSpotApi) -> APIRouter:
         where, parameters = _filters(object_type, document.get("filterGroups") or [])
         limit = min(int(document.get("limit") or 10), 200)
         offset = int(document.get("after") or 0)
+        if offset + limit > MAX_SEARCHED:
+            raise PortalError(
+                400, "VALIDATION_ERROR", f"paging past {MAX_SEARCHED} results is not possible"
+            )
         records, total = api.store.page(
             object_type.name,
             search=str(document.get("query") or ""),
@@ -365,11 +428,25 @@ def build_router(api: HubSpotApi) -> APIRouter:
     async def create_object(request: Request, name: str) -> JSONResponse:
         api.require_token(request)
         object_type = portal.object_type(name)
-        properties = _properties(await _object(request))
+        document = await _object(request)
         request.state.notes.records = 1
         with api.store.transaction():
-            record = portal.create(object_type, properties)
+            record = _created(portal, object_type, document)
         return JSONResponse(portal.as_json(object_type, record, with_all=True), 201)
+
+    @router.post(objects + "/merge")
+    async def merge_objects(request: Request, name: str) -> JSONResponse:
+        api.require_token(request)
+        object_type = portal.object_type(name)
+        document = await _object(request)
+        record = portal.find(object_type, str(document.get("primaryObjectId")), None)
+        other = portal.find(object_type, str(document.get("objectIdToMerge")), None)
+        if record is None or other is None or record.id == other.id:
+            raise _not_found()
+        request.state.notes.records = 1
+        with api.store.transaction():
+            record = portal.merge(object_type, record, other)
+        return JSONResponse(portal.as_json(object_type, record))
 
     @router.get(objects + "/{record_id}")
     async def read_object(
@@ -408,6 +485,73 @@ def build_router(api: HubSpotApi) -> APIRouter:
                 portal.archive(object_type, record)
         return Response(status_code=204)
 
+    # associations
+    @router.post("/crm/v4/associations/{name}/{other}/batch/read")
+    async def read_associations(request: Request, name: str, other: str) -> JSONResponse:
+        api.require_token(request)
+        object_type, other_type = portal.object_type(name), portal.object_type(other)
+        inputs = (await _object(request)).get("inputs") or []
+        started_at = iso_now()
+        results, errors = [], []
+        for entry in inputs:
+            found = portal.associated(object_type, str(entry.get("id")), other_type)
+            if found:
+                results.append({"from": {"id": str(entry["id"])}, "to": found})
+            else:
+                errors.append(_no_associations(object_type, str(entry.get("id")), other_type))
+        body: dict[str, Any] = {
+            "status": "COMPLETE",
+            "results": results,
+            "startedAt": started_at,
+            "completedAt": iso_now(),
+        }
+        if errors:
+            body |= {"numErrors": len(errors), "errors": errors}
+        return JSONResponse(body, 207 if errors else 200)
+
+    @router.put("/crm/v4/objects/{name}/{record_id}/associations/{other}/{other_id}")
+    async def associate(
+        request: Request, name: str, record_id: str, other: str, other_id: str
+    ) -> JSONResponse:
+        api.require_token(request)
+        object_type, other_type = portal.object_type(name), portal.object_type(other)
+        try:
+            (wanted,) = json_body(await request.body(), _invalid)
+            type_id = int(wanted["associationTypeId"])
+        except (ValueError, KeyError, TypeError):
+            raise _invalid("one association type is expected") from None
+        request.state.notes.records = 1
+        with api.store.transaction():
+            portal.associate(object_type, record_id, other_type, other_id, type_id)
+        body = {
+            "fromObjectTypeId": object_type.type_id,
+            "fromObjectId": record_id,
+            "toObjectTypeId": other_type.type_id,
+            "toObjectId": other_id,
+            "labels": [],
+        }
+        return JSONResponse(body, 201)
+
+    # owners
+    @router.get("/crm/v3/owners")
+    @router.get("/crm/v3/owners/")
+    async def list_owners(
+        request: Request, limit: int = 100, after: str = "", archived: bool = False
+    ) -> JSONResponse:
+        api.require_token(request)
+        owners, _ = api.store.page(
+            OWNERS,
+            where="cast(id as integer) > ? and is_deleted = ?",
+            parameters=[int(after or 0), int(archived)],
+            order="cast(id as integer)",
+            limit=limit + 1,
+            with_deleted=True,
+        )
+        body: dict[str, Any] = {"results": [portal.owner_json(o) for o in owners[:limit]]}
+        if len(owners) > limit:
+            body["paging"] = {"next": {"after": owners[limit - 1].id}}
+        return JSONResponse(body)
+
     # properties
     @router.get("/crm/v3/properties/{name}")
     async def list_properties(request: Request, name: str) -> JSONResponse:
@@ -439,7 +583,7 @@ def _value_sql(object_type: ObjectType, name: str) -> str:
         )
     columns = {
         "hs_object_id": "cast(id as real)",
-        "createdate": "created_at",
+        object_type.created_property: "created_at",
         object_type.modified_property: "updated_at",
     }
     if known.name in columns:
@@ -468,6 +612,8 @@ def _filter(object_type: ObjectType, entry: Mapping[str, Any]) -> tuple[str, lis
     is_number = column.startswith("cast(")
 
     def typed(value: Any) -> Any:
+        if object_type.properties[name].type == "datetime":
+            return as_datetime(str(value)) or str(value)
         if not is_number:
             return str(value)
         try:

@@ -15,7 +15,26 @@ import yaml
 from reverse_etl.mocks.store import Record, Store
 
 SCHEMA_FILE = Path(__file__).with_name("hubspot_schema.yml")
-FIRST_ID = {"contacts": 101, "companies": 50001}
+FIRST_ID = {
+    "contacts": 101,
+    "companies": 50001,
+    "deals": 700001,
+    "leads": 800001,
+    "tasks": 900001,
+    "calls": 910001,
+    "emails": 920001,
+    "meetings": 930001,
+    "communications": 940001,
+}
+OWNERS = "owners"
+ASSOCIATIONS = "associations"
+# nobody makes an owner over the API: who is a user of the portal is one
+FIRST_OWNERS_SINCE = "2024-01-02T09:00:00.000Z"
+FIRST_OWNERS = (
+    ("51000001", {"firstName": "Sam", "lastName": "Rivera", "email": "sam@plg.example"}, False),
+    ("51000002", {"firstName": "Ada", "lastName": "Okafor", "email": "ada@plg.example"}, False),
+    ("51000003", {"firstName": "Leon", "lastName": "Left", "email": "leon@plg.example"}, True),
+)
 
 _EMAIL = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
 
@@ -123,7 +142,11 @@ class ObjectType:
 
     @property
     def modified_property(self) -> str:
-        return "hs_lastmodifieddate" if self.name == "companies" else "lastmodifieddate"
+        return "lastmodifieddate" if self.name == "contacts" else "hs_lastmodifieddate"
+
+    @property
+    def created_property(self) -> str:
+        return "createdate" if "createdate" in self.properties else "hs_createdate"
 
 
 @cache
@@ -148,17 +171,37 @@ def load_schema() -> Mapping[str, ObjectType]:
     return objects
 
 
+@cache
+def association_types() -> Mapping[str, Mapping[str, tuple[int | None, int]]]:
+    """By object and other object: the type ids of a primary and of a usual association."""
+    return yaml.safe_load(SCHEMA_FILE.read_text())["associations"]
+
+
 class Portal:
     """The portal's records, in a `Store`, under the rules of the schema."""
 
     def __init__(self, store: Store):
         self.store = store
         self.schema = load_schema()
+        self._aliases = {
+            **{o.label.lower(): name for name, o in self.schema.items()},
+            **{o.type_id: name for name, o in self.schema.items()},
+        }
+        if not store.count(OWNERS):
+            for owner_id, fields, is_archived in FIRST_OWNERS:
+                store.put(
+                    OWNERS,
+                    owner_id,
+                    {**fields, "userId": int(owner_id) - 50_000_000},
+                    operation="seed",
+                    changed={},
+                    at=FIRST_OWNERS_SINCE,  # before any demo ends
+                    is_deleted=is_archived,
+                    with_history=False,
+                )
 
     def object_type(self, name: str) -> ObjectType:
-        aliases = {"contact": "contacts", "company": "companies", "0-1": "contacts"}
-        aliases["0-2"] = "companies"
-        found = self.schema.get(aliases.get(name.lower(), name.lower()))
+        found = self.schema.get(self._aliases.get(name.lower(), name.lower()))
         if found is None:
             raise PortalError(400, "VALIDATION_ERROR", f"Unable to infer object type from: {name}")
         return found
@@ -210,8 +253,115 @@ class Portal:
             unique_fields=object_type.unique_properties,
             operation="archive",
             changed={},
+            updated_at=record.updated_at,  # HubSpot says `archivedAt` instead
             is_deleted=True,
         )
+
+    def merge(self, object_type: ObjectType, record: Record, other: Record) -> Record:
+        """Merge ``other`` into ``record``: it is found no more, not even among the archived."""
+        merged = [*filter(None, [record.fields.get("hs_merged_object_ids")]), other.id]
+        fields = {**other.fields, **record.fields, "hs_merged_object_ids": ";".join(merged)}
+        self.archive(object_type, other)
+        self.store.db.execute(
+            "delete from records where object = ? and id = ?", (object_type.name, other.id)
+        )
+        self._write(object_type, record.id, fields, "merge", record.fields, record)
+        return self._stored(object_type, record.id)
+
+    def associate(
+        self,
+        object_type: ObjectType,
+        record_id: str,
+        other_type: ObjectType,
+        other_id: str,
+        type_id: int | None = None,
+    ) -> int:
+        """Tie two records, as primary where ``type_id`` says so; the id of the type of the tie."""
+        types = association_types().get(object_type.name, {}).get(other_type.name)
+        if types is None:
+            raise PortalError(
+                400,
+                "VALIDATION_ERROR",
+                f"No association types between {object_type.name} and {other_type.name}",
+            )
+        primary, usual = types
+        type_id = type_id or usual
+        if type_id not in types:
+            raise PortalError(
+                400, "VALIDATION_ERROR", f"{type_id} is not a valid association type id"
+            )
+        record = self.store.get(object_type.name, record_id)
+        if record is None or self.store.get(other_type.name, other_id) is None:
+            raise PortalError(404, "OBJECT_NOT_FOUND", "One or more associations are not valid")
+        tie = {
+            "from": record_id,
+            "to": other_id,
+            "between": f"{object_type.name}/{other_type.name}",
+        }
+        self.store.put(
+            ASSOCIATIONS,
+            f"{tie['between']}/{record_id}/{other_id}",
+            {**tie, "is_primary": type_id == primary, "type_id": usual, "primary_id": primary},
+            operation="associate",
+            changed={},
+            with_history=False,
+        )
+        shown = {
+            ("contacts", "companies"): "associatedcompanyid",
+            ("companies", "companies"): "hs_parent_company_id",
+        }.get((object_type.name, other_type.name))
+        fields = {**record.fields, **({shown: other_id} if shown else {})}
+        self._write(object_type, record_id, fields, "associate", record.fields, record)
+        return type_id
+
+    def associated(
+        self, object_type: ObjectType, record_id: str, other_type: ObjectType
+    ) -> list[dict[str, Any]]:
+        """What a record is tied to, as the v4 API tells it."""
+        ties, _ = self.store.page(
+            ASSOCIATIONS,
+            where="json_extract(fields, '$.between') = ? and json_extract(fields, '$.from') = ?",
+            parameters=[f"{object_type.name}/{other_type.name}", record_id],
+            order="cast(json_extract(fields, '$.to') as integer)",
+            limit=1000,
+        )
+        found = []
+        for tie in ties:
+            types = [
+                {"category": "HUBSPOT_DEFINED", "typeId": tie.fields["type_id"], "label": None}
+            ]
+            if tie.fields["is_primary"]:
+                primary = tie.fields["primary_id"]
+                types.append({"category": "HUBSPOT_DEFINED", "typeId": primary, "label": "Primary"})
+            found.append({"toObjectId": int(tie.fields["to"]), "associationTypes": types})
+        return found
+
+    def property_history(
+        self, object_type: ObjectType, record: Record, name: str
+    ) -> list[dict[str, Any]]:
+        """What a property was, the newest first, as ``propertiesWithHistory`` tells it."""
+        return [
+            {
+                "value": change["fields"][name][1] or "",
+                "timestamp": change["changed_at"],
+                "sourceType": "INTEGRATION",
+                "sourceId": "plg",
+            }
+            for change in self.store.history(object_type.name, record.id)
+            if name in change["fields"]
+        ]
+
+    def owner_json(self, owner: Record) -> dict[str, Any]:
+        """A PublicOwner."""
+        return {
+            "id": owner.id,
+            "type": "PERSON",
+            **owner.fields,
+            "userIdIncludingInactive": owner.fields["userId"],
+            "createdAt": owner.created_at,
+            "updatedAt": owner.updated_at,
+            "archived": owner.is_deleted,
+        }
 
     def _stored(self, object_type: ObjectType, record_id: str) -> Record:
         record = self.store.get(object_type.name, record_id)
@@ -235,7 +385,7 @@ class Portal:
         self.store.put(
             object_type.name,
             record_id,
-            fields,
+            _with_calculated(object_type, fields),
             unique_fields=[n for n in object_type.unique_properties if n in changed],
             operation=operation,
             changed=changed,
@@ -290,7 +440,7 @@ class Portal:
                     problems.append(problem)
                     continue
                 if known.type == "datetime":
-                    value = _as_datetime(value) or value
+                    value = as_datetime(value) or value
             values[known.name] = value
         if problems:
             raise PortalError(
@@ -318,17 +468,18 @@ class Portal:
         with_all: bool = False,
     ) -> dict[str, Any]:
         """A SimplePublicObject; the properties asked for beside those always sent."""
+        created, modified = object_type.created_property, object_type.modified_property
         values = {
             **record.fields,
             "hs_object_id": record.id,
-            "createdate": record.created_at,
-            object_type.modified_property: record.updated_at,
+            created: record.created_at,
+            modified: record.updated_at,
         }
         if with_all:
             properties = values
         else:
             wanted = names or list(object_type.default_properties)
-            always = ["createdate", "hs_object_id", object_type.modified_property]
+            always = [created, "hs_object_id", modified]
             properties = {
                 name: values.get(name)
                 for name in dict.fromkeys([*wanted, *always])
@@ -342,8 +493,19 @@ class Portal:
             "archived": record.is_deleted,
         }
         if record.is_deleted:
-            answer["archivedAt"] = record.updated_at
+            answer["archivedAt"] = self.store.history(object_type.name, record.id)[0]["changed_at"]
         return answer
+
+
+def _with_calculated(object_type: ObjectType, fields: Mapping[str, Any]) -> dict[str, Any]:
+    if object_type.name != "deals":
+        return dict(fields)
+    stage = fields.get("dealstage")
+    return {
+        **fields,
+        "hs_is_closed": _as_text(stage in ("closedwon", "closedlost")),
+        "hs_is_closed_won": _as_text(stage == "closedwon"),
+    }
 
 
 def _as_text(raw: Any) -> str:
@@ -371,7 +533,7 @@ def _value_problem(known: Property, value: str) -> dict[str, Any] | None:
         return _problem(known.name, "INVALID_BOOLEAN", f"{value} was not a valid boolean.")
     if known.type == "date" and not _is_date(value):
         return _problem(known.name, "INVALID_DATE", f"{value} was not a valid date.")
-    if known.type == "datetime" and _as_datetime(value) is None:
+    if known.type == "datetime" and as_datetime(value) is None:
         return _problem(known.name, "INVALID_LONG", f"{value} was not a valid long.")
     if known.type == "enumeration" and value not in known.options:
         return _problem(
@@ -390,7 +552,7 @@ def _is_date(value: str) -> bool:
     return True
 
 
-def _as_datetime(value: str) -> str | None:
+def as_datetime(value: str) -> str | None:
     """ISO 8601 or epoch milliseconds → ``2026-01-31T12:00:00.000Z``; None where it is neither."""
     try:
         if re.fullmatch(r"-?\d{10,}", value):

@@ -22,7 +22,8 @@ TEMPLATES = Path(__file__).with_name("templates")
 ORDERS = {"PQL__c": "json_extract(fields, '$.PLG_Points__c') desc, id"}
 SHOWN_IN_HEADING = (
     *("Id", "CreatedDate", "LastModifiedDate", "SystemModstamp", "IsDeleted"),
-    *("hs_object_id", "createdate", "lastmodifieddate", "hs_lastmodifieddate"),
+    *("hs_object_id", "createdate", "hs_createdate"),
+    *("lastmodifieddate", "hs_lastmodifieddate"),
 )
 TIER_FIELDS = ("PLG_PQL_Tier__c", "PLG_Tier__c", "plg_pql_tier")
 
@@ -80,6 +81,7 @@ class View:
         system = {
             "hs_object_id": record.id,
             "createdate": record.created_at,
+            "hs_createdate": record.created_at,
             "lastmodifieddate": record.updated_at,
             "hs_lastmodifieddate": record.updated_at,
         }

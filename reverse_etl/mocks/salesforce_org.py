@@ -20,6 +20,9 @@ from reverse_etl.mocks.store import Record, Store, iso_now
 
 SCHEMA_FILE = Path(__file__).with_name("salesforce_schema.yml")
 
+CLOSED_STAGES = ("Closed Won", "Closed Lost")
+HISTORY_FIELDS = ("StageName", "Amount", "CloseDate")
+
 _EMAIL = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
 _SUFFIX_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -386,6 +389,9 @@ class Org:
             is_deleted=bool(raw.get("IsDeleted")),
             with_history=False,
         )
+        if object_type.name == "Opportunity":
+            # how it came to its stage the files do not tell
+            self._keep_stage(raw["Id"], fields, modified)
 
     def _bind_relations(self, object_type: ObjectType, values: Mapping[str, Any]) -> dict[str, Any]:
         """{"@AccountId": {"PLG_Account_Id__c": "acc_1"}} → {"AccountId": "001…"}."""
@@ -525,6 +531,9 @@ class Org:
     ) -> None:
         if object_type.fields.get("LastName") is not None:
             fields["Name"] = _person_name(fields)
+        if object_type.name == "Opportunity":
+            fields["IsClosed"] = fields.get("StageName") in CLOSED_STAGES
+            fields["IsWon"] = fields.get("StageName") == "Closed Won"
         changed = {
             name: (before.get(name), fields.get(name))
             for name in {**before, **fields}
@@ -538,6 +547,24 @@ class Org:
             operation=operation,
             changed=changed,
             created_at=record.created_at if record else None,
+        )
+        if object_type.name == "Opportunity" and any(n in changed for n in HISTORY_FIELDS):
+            written = self.store.get(object_type.name, record_id)
+            self._keep_stage(record_id, fields, written.updated_at)
+
+    def _keep_stage(self, opportunity_id: str, fields: Mapping[str, Any], at: str) -> None:
+        """A row of OpportunityHistory: what the opportunity is from ``at`` on."""
+        object_type = self.schema["OpportunityHistory"]
+        number = self.store.next_number(f"id:{object_type.name}")
+        kept = {name: fields[name] for name in HISTORY_FIELDS if fields.get(name) is not None}
+        self.store.put(
+            object_type.name,
+            make_id(object_type.key_prefix, number),
+            {"OpportunityId": opportunity_id, **kept},
+            operation="create",
+            changed={},
+            at=at,
+            with_history=False,
         )
 
     # answering -------------------------------------------------------------------------

@@ -134,3 +134,45 @@ def test_what_is_allowed_by_name_is_evidence_against_every_limit(tmp_path):
     assert people["user_id", "office_1"] == people["user_id", "office_2"]
     assert len({people["user_id", f"many_{user:02d}"] for user in range(12)}) == 1
     assert home.query("select count(*) from identity.rpt_guard_violations") == [(0,)]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_denied_users_are_two_people_over_whatever_path(tmp_path, order: int):
+    calls = Calls()
+    calls.alias(1, "ann", "ann_phone")
+    calls.verified(2, "bob", "b@home.example")
+    calls.verified(2, "bob_work", "b@home.example")
+    # what tied them came later, by an address and an alias
+    calls.verified(4, "ann_phone", "shared@desk.example")
+    calls.verified(5, "clerk", "shared@desk.example")
+    calls.alias(6, "clerk", "bob_work")
+    calls.track(7, userId="ann")
+    calls.track(7, userId="zoe")
+    calls.alias(8, "zoe", "zoe_phone")
+    home = Home(tmp_path)
+    home.seed()
+    for number, call in enumerate(calls.lines[::order]):
+        home.write(f"events/segment/{number}.jsonl", [call])
+    home.ingest()
+    home.build()
+    people = home.people()
+    assert people["user_id", "ann"] == people["user_id", "bob"]
+
+    home.query(edge("denied_edges", "user_id", "bob", "user_id", "ann"))
+    home.build()
+    people = home.people()
+    assert people["user_id", "ann"] != people["user_id", "bob"]
+    # the others stay with whom they were tied to first
+    assert people["user_id", "ann_phone"] == people["user_id", "ann"]
+    assert people["user_id", "clerk"] == people["user_id", "ann"]
+    assert people["email", "shared@desk.example"] == people["user_id", "ann"]
+    assert people["user_id", "bob_work"] == people["user_id", "bob"]
+    assert people["user_id", "zoe"] == people["user_id", "zoe_phone"]
+    assert home.query(
+        "select id_type, id_value, user_id from identity.fct_identity_links "
+        "where dropped_by_rule = 'denied_edge'"
+    ) == [("user_id", "clerk", "bob_work")]
+    assert home.query(
+        "select count(*) from identity.fct_person_merges "
+        "where absorbed_id_type = 'user_id' and merged_at >= '2026-01-06'"
+    ) == [(1,)]  # of zoe's two logins, and none of ann's with bob's

@@ -417,6 +417,28 @@ def test_posthog_traits_are_set_over_set_once_wherever_they_stand(installation):
     ]
 
 
+def test_amplitudes_state_of_the_user_is_the_traits_of_every_event(installation):
+    rows = ingested(
+        installation,
+        "amplitude",
+        [
+            amplitude("a", user_properties={"email": "a@b.example", "plan": "team"}),
+            amplitude("b", user_properties={"$set": {"plan": "free"}, "$setOnce": {"first": 1}}),
+            amplitude("[Amplitude] Page Viewed", user_properties={"plan": "free"}),
+            amplitude("c", user_properties={}),
+            amplitude("d", user_properties="none"),
+        ],
+        "call_type, traits",
+    )
+    assert [(kind, json.loads(traits)) for kind, traits in rows] == [
+        ("track", {"email": "a@b.example", "plan": "team"}),
+        ("track", {"plan": "free", "first": 1}),
+        ("page", {"plan": "free"}),
+        ("track", {}),
+        ("track", {}),
+    ]
+
+
 def test_posthog_events_of_its_own_are_kept_under_their_names(installation):
     rows = [
         posthog("$pageleave", "usr_1", **{"$current_url": HOME}),

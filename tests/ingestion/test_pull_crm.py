@@ -1,9 +1,6 @@
 """Reading the CRM back, over HTTP from the repository's own mock."""
 
-import gzip
 import json
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,14 +11,12 @@ from typing import Any
 import duckdb
 import httpx
 import pytest
-import uvicorn
 
-from ingestion.landing import scan_landing
 from ingestion.pulls.crm import pull_crm
 from ingestion.pulls.errors import NotConfigured, PullRefused
 from ingestion.pulls.salesforce_api import SalesforceCrm
 from ingestion.run import ingest
-from reverse_etl.mocks.server import create_app
+from tests.ingestion import crm_mock
 from warehouse.settings import Settings
 
 
@@ -69,36 +64,21 @@ class Org:
         self.call("DELETE", f"composite/sobjects?ids={record_id}")
 
     def break_down(self, **fault: Any) -> None:
-        answer = httpx.post(f"{self.url}/admin/faults", json={"system": "salesforce", **fault})
-        assert answer.status_code < 300, answer.text
+        crm_mock.break_down(self.url, "salesforce", **fault)
 
     def pull(self, **options: Any):
         crm = SalesforceCrm(self.settings, f"{self.url}/salesforce", self.slept.append)
         return pull_crm(self.settings, crm, **options)
 
     def landed(self, name: str) -> list[dict[str, Any]]:
-        return [
-            json.loads(line)
-            for file in scan_landing(self.settings.landing_dir)
-            if file.path.startswith(f"crm/{name}/")
-            for line in gzip.decompress(file.location.read_bytes()).splitlines()
-        ]
+        return crm_mock.landed(self.settings, name)
 
 
 @pytest.fixture
 def org(tmp_path: Path) -> Iterator[Org]:
     settings = Settings(home=tmp_path / "home", crm_read_back=True)
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=port, log_level="critical"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield Org(settings, f"http://127.0.0.1:{port}")
-    server.should_exit = True
-    thread.join(timeout=10)
+    with crm_mock.mocks_served(settings) as (url, _):
+        yield Org(settings, url)
 
 
 def test_everything_is_read_back_and_ingested(org: Org):
@@ -112,8 +92,7 @@ def test_everything_is_read_back_and_ingested(org: Org):
     assert landed["Id"] == account and landed["PLG_Plan__c"] == "team"
     assert "attributes" not in landed
     assert [len(org.landed(name)) for name in ("contacts", "leads", "tasks")] == [1, 1, 1]
-    # the mock has no stage history
-    assert {r.name for r in report.lists if r.is_skipped} == {"opportunity_history"}
+    assert [r.name for r in report.lists if r.is_skipped] == []
     loaded = ingest(org.settings)
     assert loaded.rows_quarantined == 0
     with duckdb.connect(str(org.settings.warehouse_path), read_only=True) as connection:
@@ -147,6 +126,25 @@ def test_the_second_pull_brings_what_changed_and_what_was_deleted(org: Org):
         (changed, "New name", False),
         (deleted, "Gone", True),
     }
+
+
+def test_every_stage_of_an_opportunity_is_read_back(org: Org):
+    (account,) = org.create("Account", {"Name": "Acme"})
+    deal = {"Name": "Rollout", "CloseDate": "2026-03-01", "AccountId": account}
+    (opportunity,) = org.create("Opportunity", {**deal, "StageName": "Prospecting"})
+    org.update("Opportunity", opportunity, Name="Rollout 2026")  # no stage
+    org.pull()
+    for stage in ("Proposal", "Negotiation", "Proposal", "Closed Won"):
+        org.update("Opportunity", opportunity, StageName=stage)
+    org.pull()
+    rows = {row["Id"]: row for row in org.landed("opportunity_history")}.values()
+    assert [row["StageName"] for row in rows] == [
+        "Prospecting", "Proposal", "Negotiation", "Proposal", "Closed Won",
+    ]  # fmt: skip
+    assert {row["OpportunityId"] for row in rows} == {opportunity}
+    won = org.landed("opportunities")[-1]
+    assert (won["IsClosed"], won["IsWon"]) == (True, True)
+    assert ingest(org.settings).rows_quarantined == 0
 
 
 def test_more_records_than_a_page_arrive_once_each(org: Org):

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +24,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from ingestion.landing import scan_landing
+from ingestion.landing import scan_landing, told_at
 from ingestion.pulls.errors import NotConfigured, PullRefused, PullRunning
 from ingestion.pulls.stripe import LISTS, pull_stripe
 from ingestion.run import ingest
@@ -168,6 +169,54 @@ def test_every_page_of_every_list_lands_once_and_is_ingested(home: Home, double:
     assert home.ids("invoices") == [f"invoices_{n:05}" for n in range(250)]
     loaded = ingest(home.settings)
     assert (loaded.rows_accepted, loaded.rows_quarantined) == (250 * len(LISTS), 0)
+
+
+def test_what_was_pulled_is_known_since_the_pull_however_late_it_is_ingested(
+    home: Home, double: Double
+):
+    double.lists["customers"] = [thing("customer", 1)]
+    double.lists["events"] = [
+        thing("evt", 1, type="customer.updated", data={"object": thing("customer", 1)})
+    ]
+    home.at = T0 + timedelta(hours=1, seconds=2)
+    home.pull()
+    late = Settings(home=home.settings.home, as_of=T0 + timedelta(days=9), _env_file=None)
+    by_hand = late.landing_dir / "stripe" / "customers" / "export.jsonl"
+    by_hand.write_text(json.dumps(thing("customer", 2)) + "\n")
+    known = (
+        "select object_id, pulled_at from raw.stripe_objects union all "
+        "select event_id, received_at from raw.stripe_events order by all"
+    )
+    told = (T0 + timedelta(hours=1, seconds=2)).replace(tzinfo=None)
+    for as_of in (late.now, late.now + timedelta(days=9)):
+        # the second time from nothing: the lake is rebuilt
+        for path in (late.lake_dir, late.ops_path, late.warehouse_path):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        ingest(Settings(home=late.home, as_of=as_of, _env_file=None))
+        with duckdb.connect(str(late.warehouse_path), read_only=True) as connection:
+            assert connection.execute(known).fetchall() == [
+                ("customer_00001", told),
+                ("customer_00002", as_of.replace(tzinfo=None)),  # its name says nothing
+                ("evt_00001", told),
+            ]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("pull-20260131T120000123456-001.jsonl.gz", "2026-01-31T12:00:00+00:00"),
+        ("customers_20260131T120000Z.jsonl", "2026-01-31T12:00:00+00:00"),
+        ("customers-2026-01-31.jsonl", None),
+        ("pull-20261331T120000.jsonl", None),
+        ("1234520260131T120000.jsonl", None),
+    ],
+)
+def test_a_time_in_a_files_name_is_when_its_content_was_told(home: Home, name: str, told: str):
+    path = home.settings.landing_dir / "stripe" / "customers" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("{}\n")
+    (file,) = scan_landing(home.settings.landing_dir)
+    assert told_at(file) == (datetime.fromisoformat(told) if told else None)
 
 
 def test_events_of_one_second_land_in_the_order_they_happened_in(home: Home, double: Double):

@@ -188,3 +188,47 @@ def test_answers_fit_hubspots_published_description(mocks: Mocks, fits_hubspot_s
     fits_hubspot_schema("crm_contacts_v3", CONTACTS, single)
     properties = mocks.hubspot("GET", "/crm/v3/properties/companies")
     fits_hubspot_schema("crm_properties_v3", "/crm/v3/properties/{objectType}", properties)
+
+
+def test_what_a_read_back_asks_for_fits_hubspots_published_description(
+    mocks: Mocks, fits_hubspot_schema: Any
+) -> None:
+    def post(path: str, body: dict[str, Any]) -> httpx.Response:
+        return mocks.hubspot("POST", path, json=body)
+
+    company = post("/crm/v3/objects/companies", {"properties": {"name": "Acme"}}).json()["id"]
+    tie = {"to": {"id": company}, "types": [{"associationTypeId": 5}]}
+    stage = {"properties": {"dealstage": "contractsent"}, "associations": [tie]}
+    deal = post("/crm/v3/objects/deals", stage).json()["id"]
+    other = post("/crm/v3/objects/deals", {"properties": {}}).json()["id"]
+    objects = "/crm/v3/objects/{objectType}"
+    ids = {"inputs": [{"id": deal}, {"id": other}]}
+    history = {**ids, "properties": ["amount"], "propertiesWithHistory": ["dealstage"]}
+    answer = post("/crm/v3/objects/deals/batch/read", history)
+    fits_hubspot_schema("crm_objects_v3", f"{objects}/batch/read", answer)
+    found = answer.json()["results"][0]["propertiesWithHistory"]["dealstage"]
+    assert [entry["value"] for entry in found] == ["contractsent"]
+    too_many = post("/crm/v3/objects/deals/batch/read", {**history, "inputs": [{"id": deal}] * 51})
+    assert (too_many.status_code, too_many.json()["category"]) == (400, "VALIDATION_ERROR")
+    past = post("/crm/v3/objects/deals/search", {"limit": 200, "after": "9900"})
+    assert past.status_code == 400
+    mocks.hubspot("DELETE", f"/crm/v3/objects/deals/{other}")
+    archived = mocks.hubspot("GET", "/crm/v3/objects/deals?archived=true")
+    fits_hubspot_schema("crm_objects_v3", objects, archived)
+    (gone,) = archived.json()["results"]
+    assert (gone["id"], gone["archived"]) == (other, True)
+    assert gone["archivedAt"] >= gone["updatedAt"]
+    for is_archived, count in (("false", 2), ("true", 1)):
+        owners = mocks.hubspot("GET", f"/crm/v3/owners?archived={is_archived}")
+        fits_hubspot_schema("crm_owners_v3", "/crm/v3/owners", owners)
+        assert len(owners.json()["results"]) == count
+    read = "/crm/v4/associations/deals/companies/batch/read"
+    some = post(read, ids)
+    assert some.status_code == 207
+    # the description has toObjectId as text, the service answers a number
+    (result,) = some.json()["results"]
+    assert result["from"]["id"] == deal and result["to"][0]["toObjectId"] == int(company)
+    assert [kind["label"] for kind in result["to"][0]["associationTypes"]] == [None, "Primary"]
+    path = f"/crm/v4/objects/deals/{deal}/associations/contacts/{company}"
+    unknown = mocks.hubspot("PUT", path, json=[{"associationTypeId": 3}])
+    assert unknown.status_code == 404

@@ -5,15 +5,21 @@ crm_records as (
 ),
 
 objects_named as (
-    -- HubSpot's companies and deals are what Salesforce calls accounts and opportunities
+    -- HubSpot's companies and deals are what Salesforce calls accounts and opportunities; its
+    -- calls, e-mails, meetings and messages, each numbered for itself, are tasks there
     select
         crm,
-        case object_name
-            when 'companies' then 'accounts'
-            when 'deals' then 'opportunities'
+        case
+            when object_name = 'companies' then 'accounts'
+            when object_name = 'deals' then 'opportunities'
+            when object_name in ('calls', 'emails', 'meetings', 'communications') then 'tasks'
             else object_name
         end as object_name,
-        record_id,
+        case
+            when object_name in ('calls', 'emails', 'meetings', 'communications')
+                then object_name || '-' || record_id
+            else record_id
+        end as record_id,
         record,
         modified_at,
         is_deleted,
@@ -23,7 +29,12 @@ objects_named as (
 ),
 
 newest_versions as (
-    select *
+    select
+        *,
+        first_value(record) over (
+            partition by crm, object_name, record_id
+            order by modified_at, load_id, line_number
+        ) as first_record
     from objects_named
     qualify
         row_number() over (
@@ -32,15 +43,42 @@ newest_versions as (
         ) = 1
 ),
 
-final as (
+first_versions as (
+    -- the macro that knows where each CRM keeps a field reads the column `record`
     select
         crm,
         object_name,
         record_id,
-        record,
-        modified_at
+        first_record as record
     from newest_versions
-    where not coalesce(is_deleted, false)
+    where object_name in ('contacts', 'leads')
+),
+
+made_by_syncs as (
+    -- people make contacts without our id; one that bore it when first seen is of our making
+    select
+        crm,
+        object_name,
+        record_id
+    from first_versions
+    where {{ clean_text(crm_field('contacts', 'external_person_id')) }} is not null
+),
+
+final as (
+    select
+        newest_versions.crm,
+        newest_versions.object_name,
+        newest_versions.record_id,
+        newest_versions.record,
+        made_by_syncs.record_id is not null as is_made_by_sync,
+        newest_versions.modified_at
+    from newest_versions
+    left join made_by_syncs
+        on
+            newest_versions.crm = made_by_syncs.crm
+            and newest_versions.object_name = made_by_syncs.object_name
+            and newest_versions.record_id = made_by_syncs.record_id
+    where not coalesce(newest_versions.is_deleted, false)
 )
 
 select * from final

@@ -18,6 +18,7 @@ final as (
         {{ clean_text(crm_field('contacts', 'country')) }} as country,
         {{ clean_text(crm_field('contacts', 'owner_id')) }} as owner_id,
         {{ clean_text(crm_field('contacts', 'external_person_id')) }} as external_person_id,
+        is_made_by_sync,
         {{ crm_field('contacts', 'created_at', 'time') }} as created_at,
         modified_at
     from records

@@ -6,12 +6,29 @@ opportunities as (
 
 history_records as (
     select * from {{ ref('base_crm__records') }}
-    where object_name = 'opportunity_history'
+    where
+        object_name = 'opportunity_history'
+        -- an export of OpportunityFieldHistory tells of other fields too
+        and coalesce({{ json_text('record', 'Field') }}, 'StageName') = 'StageName'
+),
+
+deals as (
+    select * from {{ ref('base_crm__records') }}
+    where object_name = 'opportunities' and crm = 'hubspot'
 ),
 
 crm_records as (
     select * from {{ source('raw', 'crm_records') }}
     where object_name in ('opportunities', 'deals') and not coalesce(is_deleted, false)
+),
+
+deal_stages as (
+    -- HubSpot tells a property's history within the record
+    select
+        crm,
+        record_id,
+        {{ json_elements('record', 'propertiesWithHistory.dealstage') }} as stage_entry
+    from deals
 ),
 
 stages_told as (
@@ -23,6 +40,14 @@ stages_told as (
         coalesce({{ crm_field('opportunity_history', 'entered_at', 'time') }}, modified_at) as entered_at,
         1 as source_rank
     from history_records
+    union all
+    select
+        crm,
+        record_id as opportunity_record_id,
+        {{ clean_text(json_text('stage_entry', 'value')) }} as stage,
+        {{ json_time('stage_entry', 'timestamp') }} as entered_at,
+        1 as source_rank
+    from deal_stages
     union all
     -- else the versions of the opportunity that landed
     select
@@ -43,7 +68,7 @@ best_sources as (
         on
             stages_told.crm = opportunities.crm
             and stages_told.opportunity_record_id = opportunities.record_id
-    where stages_told.stage is not null
+    where stages_told.stage is not null and stages_told.entered_at is not null
 ),
 
 final as (

@@ -64,7 +64,7 @@ pulls_without_events as (
         and subscriptions_with_events.subscription_id is null
     qualify row_number() over (
         partition by stripe_objects.object_id
-        order by stripe_objects.load_id desc, stripe_objects.pulled_at desc, stripe_objects.line_number desc
+        order by stripe_objects.pulled_at desc, stripe_objects.load_id desc, stripe_objects.line_number desc
     ) = 1
 ),
 
