@@ -1,6 +1,12 @@
+{%- set days_to_build = received_days_to_build() -%}
 with
 
 calls as (
+    select * from {{ ref('stg_events__calls') }}
+),
+
+calls_again as (
+    -- one import used twice would be kept in memory whole
     select * from {{ ref('stg_events__calls') }}
 ),
 
@@ -22,7 +28,7 @@ calls_that_identify as (
         event_at as last_told_at
     from calls
     where
-        {{ received_days_to_build() }}
+        {{ days_to_build }}
         and call_type = 'identify'
         and exclusion_reason is null
 ),
@@ -39,9 +45,9 @@ calls_that_carry_traits as (
         0 as count_identify_calls,
         min(event_at) as first_told_at,
         max(event_at) as last_told_at
-    from calls
+    from calls_again as calls
     where
-        {{ received_days_to_build() }}
+        {{ days_to_build }}
         and call_type in ('track', 'page', 'screen')
         and traits <> '{}'
         and exclusion_reason is null
