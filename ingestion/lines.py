@@ -8,6 +8,7 @@ that hold bytes which are not UTF-8.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -57,9 +58,14 @@ def bad_lines(lines: Iterable[BadLine]) -> pa.Table:
 
 
 def read_lines(
-    path: Path, block_bytes: int = BLOCK_BYTES, max_line_bytes: int = MAX_LINE_BYTES
+    path: Path,
+    block_bytes: int = BLOCK_BYTES,
+    max_line_bytes: int = MAX_LINE_BYTES,
+    digest: Any = None,
 ) -> Iterator[LineBlock]:
     """Blocks of the file's lines, plain or gzip (told by its first bytes, not its name).
+
+    ``digest`` (of hashlib) is updated with every byte of the file, also those after a break.
 
     Never raises for content: a line that is too long, not UTF-8, or where a gzip stream
     breaks off comes as a `BadLine`. Raises ``OSError`` when the file cannot be opened.
@@ -70,7 +76,7 @@ def read_lines(
     problem: str | None = None
     at_start = True
 
-    for chunk, error in _chunks(path, block_bytes):
+    for chunk, error in _chunks(path, block_bytes, digest):
         if error:
             problem = error
             break
@@ -192,16 +198,33 @@ def _is_utf8(raw: bytes) -> bool:
     return True
 
 
-def _chunks(path: Path, block_bytes: int) -> Iterator[tuple[bytes, str | None]]:
+@dataclass
+class _Digested:
+    """A file whose bytes go into a digest as they are read."""
+
+    file: BinaryIO
+    digest: Any
+
+    def read(self, size: int) -> bytes:
+        piece = self.file.read(size)
+        if self.digest is not None:
+            self.digest.update(piece)
+        return piece
+
+
+def _chunks(path: Path, block_bytes: int, digest: Any) -> Iterator[tuple[bytes, str | None]]:
     """Pieces of the (decompressed) content; the last may be ``(b"", why it broke off)``."""
-    with path.open("rb") as file:
-        head = file.read(2)
-        file.seek(0)
+    with path.open("rb") as opened:
+        head = opened.read(2)
+        opened.seek(0)
+        file = _Digested(opened, digest)
         if head != _GZIP_MAGIC:
             while piece := file.read(block_bytes):
                 yield piece, None
             return
         yield from _gzip_chunks(file, block_bytes)
+        while digest is not None and file.read(1024 * 1024):
+            pass
 
 
 def _gzip_chunks(file, block_bytes: int) -> Iterator[tuple[bytes, str | None]]:

@@ -1,10 +1,11 @@
 """What to do with the files found: compare the landing folder with the manifest.
 
 Nothing is read but the bytes needed for a hash, and those only of files whose size or
-time changed.
+time changed and that may be a copy of another: a size no other file has is no copy's.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -15,10 +16,13 @@ from ingestion.manifest import FileRecord, Manifest
 
 @dataclass(frozen=True)
 class Candidate:
-    """A file to load: its content is not in the lake under this path."""
+    """A file to load: its content is not in the lake under this path.
+
+    ``sha256`` None: taken while the file is read, which it then is only once.
+    """
 
     file: LandingFile
-    sha256: str
+    sha256: str | None
     copy_of: str | None = None  # path of a file with the very same content, loaded or read first
 
 
@@ -44,6 +48,7 @@ def plan_ingest(files: Iterable[LandingFile], manifest: Manifest) -> Plan:
     """The plan that brings the lake up to ``files``."""
     files = list(files)
     plan = Plan()
+    sizes = _sizes(files, manifest)
     for file in files:
         live = manifest.live.get(file.path, [])
         newest = live[-1] if live else None
@@ -51,6 +56,8 @@ def plan_ingest(files: Iterable[LandingFile], manifest: Manifest) -> Plan:
             _plan_problem(plan, file, newest, file.problem)
         elif newest and _same_look(newest, file) and newest.status != "unsupported":
             _skip(plan, newest)
+        elif not live and file.source.kind == "lines" and sizes[_size(file)] == 1:
+            plan.read.append(Candidate(file, None))  # like no other file: surely no copy
         else:
             _plan_content(plan, file, live)
     _drop_problems_that_left(plan, files, manifest)
@@ -124,6 +131,21 @@ def add_dependents(plan: Plan, files: list[LandingFile], manifest: Manifest) -> 
         )
 
 
+def _sizes(files: list[LandingFile], manifest: Manifest) -> Counter:
+    """How many paths, landed now or loaded before, have a size at a source."""
+    there = {(file.path, _size(file)) for file in files}
+    known = {
+        (path, (*_source(path), record.size_bytes))
+        for path, live in manifest.live.items()
+        for record in live
+    }
+    return Counter(size for _, size in there | known)
+
+
+def _size(file: LandingFile) -> tuple:
+    return (*_source(file.path), file.size_bytes)
+
+
 def _plan_content(plan: Plan, file: LandingFile, live: list[FileRecord]) -> None:
     try:
         sha256 = _hash(file)
@@ -183,6 +205,9 @@ def _mark_copies(plan: Plan, manifest: Manifest) -> None:
     }
     marked: list[Candidate] = []
     for candidate in sorted(plan.read, key=lambda candidate: candidate.file.path):
+        if candidate.sha256 is None:
+            marked.append(candidate)
+            continue
         key = (*_source(candidate.file.path), candidate.sha256)
         marked.append(replace(candidate, copy_of=owners.get(key)))
         owners.setdefault(key, candidate.file.path)

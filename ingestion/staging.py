@@ -5,6 +5,7 @@ Judged rows go to ``<staging>/<dataset>/``, the refused among them also to
 touches the lake.
 """
 
+import hashlib
 import queue
 import threading
 from collections import Counter
@@ -41,6 +42,7 @@ class Job:
 
     file_no: int
     file: LandingFile
+    is_hash_wanted: bool = False
 
 
 @dataclass
@@ -52,6 +54,7 @@ class Staged:
     reasons: dict[int, Counter[str]] = field(default_factory=dict)
     failed: dict[int, FileRefused] = field(default_factory=dict)
     changed: set[int] = field(default_factory=set)  # written to while they were read
+    sha256: dict[int, str] = field(default_factory=dict)  # where it was wanted
 
 
 class Stager:
@@ -174,11 +177,14 @@ class Stager:
                     job = waiting.get_nowait()
                 except queue.Empty:
                     break
+                digest = hashlib.sha256() if job.is_hash_wanted else None
                 try:
-                    for block in read_lines(job.file.location):
+                    for block in read_lines(job.file.location, digest=digest):
                         offer((job, block))
                         if stop.is_set():
                             return
+                    if digest:
+                        self.staged.sha256[job.file_no] = digest.hexdigest()
                     self._finish(job)
                 except BaseException as error:
                     offer((job, error))

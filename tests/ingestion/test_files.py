@@ -1,5 +1,6 @@
 """Files: loaded once, replaced when they change, taken out again, refused one by one."""
 
+import hashlib
 import shutil
 import threading
 
@@ -291,3 +292,18 @@ def test_an_empty_file_is_loaded_as_no_rows(installation):
     report = installation.ingest()
     assert (report.load_id, report.files_new, report.files_refused) == (None, 3, [])
     assert installation.counts(A) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("tail", [b"", b"\0" * 64, b"no gzip at all"])
+def test_the_hash_on_record_is_that_of_the_whole_file(installation, tail):
+    """It is taken while the lines are read, which for a damaged gzip ends before the file."""
+    plain = installation.land("events/segment/a.jsonl", [track("m1")])
+    packed = installation.land(
+        "events/segment/b.jsonl.gz", gzip.compress(json.dumps(track("m2")).encode() + b"\n") + tail
+    )
+    installation.ingest()
+    recorded = dict(installation.ops("select path, sha256 from ingest_files"))
+    assert recorded == {
+        "events/segment/a.jsonl": hashlib.sha256(plain.read_bytes()).hexdigest(),
+        "events/segment/b.jsonl.gz": hashlib.sha256(packed.read_bytes()).hexdigest(),
+    }
