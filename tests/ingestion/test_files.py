@@ -1,6 +1,8 @@
 """Files: loaded once, replaced when they change, taken out again, refused one by one."""
 
+import gzip
 import hashlib
+import json
 import shutil
 import threading
 
