@@ -246,6 +246,8 @@ def run_dbt_layer(
             "--exclude-resource-type",
             "unit_test",
         ]
+    # first: every dbt command makes the warehouse forget that its definitions are built
+    tests = compiled_tests(settings, state.manifest, state.fingerprint)
     outcome = run_dbt(
         settings,
         [*QUICK, *command, "--select", *select.split()],
@@ -282,7 +284,7 @@ def run_dbt_layer(
         for result in results.values()
         if str(result.status) in _FAILED
     ]
-    checks, outcomes = _checks(context, settings, layer, state, results.keys() - built.keys())
+    checks, outcomes = _checks(context, settings, layer, tests, results.keys() - built.keys())
     failures += [f"{o.name}: {o.message}" for o in outcomes if o.is_failure]
     yield from checks
     context.log.info(
@@ -297,12 +299,12 @@ def _checks(
     context: AssetExecutionContext,
     settings: Settings,
     layer: str,
-    state: DbtProjectState,
+    sql: Mapping[str, str],
     not_built: set[str],
 ) -> tuple[list[AssetCheckResult], list[TestOutcome]]:
-    """The checks asked for and the outcomes of their tests. A test waits when something it
-    reads was not built just now, or never was."""
-    nodes = state.manifest_json["nodes"]
+    """The checks asked for and the outcomes of their tests, ``sql`` by unique id. A test waits
+    when something it reads was not built just now, or never was."""
+    nodes = parsed_project().manifest_json["nodes"]
     there = relations_in(settings)
 
     def is_able(test: str) -> bool:
@@ -320,7 +322,7 @@ def _checks(
     outcomes = run_tests(
         settings,
         [nodes[test] for tests in able.values() for test in tests],
-        compiled_tests(settings, state.manifest, state.fingerprint),
+        sql,
     )
     by_test = {outcome.unique_id: outcome for outcome in outcomes}
     checks = [
