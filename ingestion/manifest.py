@@ -173,11 +173,19 @@ def commit(settings: Settings, change: ManifestChange) -> None:
                 "delete from ingest_overlaps "
                 "where path in (select path from new_files where status = 'loaded')"
             )
-            for (path, of_path), count in dict(change.overlaps).items():
-                connection.execute(
-                    "insert or replace into ingest_overlaps values (?, ?, ?)",
-                    [path, of_path, count],
-                )
+            overlaps = dict(change.overlaps)
+            connection.register(
+                "new_overlaps",
+                pa.table(
+                    {
+                        "path": pa.array([path for path, _ in overlaps], pa.string()),
+                        "of_path": pa.array([of_path for _, of_path in overlaps], pa.string()),
+                        "count": pa.array(list(overlaps.values()), pa.int64()),
+                    }
+                ),
+            )
+            connection.execute("insert or replace into ingest_overlaps from new_overlaps")
+            connection.unregister("new_overlaps")
             connection.unregister("new_files")
         if change.load_id is not None:
             withdrawn = sum(status != "removed" for status, _ in dict(change.status).values())
