@@ -45,7 +45,7 @@ calls_that_carry_traits as (
         0 as count_identify_calls,
         min(event_at) as first_told_at,
         max(event_at) as last_told_at
-    from calls_again as calls
+    from calls_again
     where
         {{ days_to_build }}
         and call_type in ('track', 'page', 'screen')
