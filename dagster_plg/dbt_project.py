@@ -5,7 +5,7 @@ share this process, and one parsed manifest.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from graphlib import TopologicalSorter
@@ -100,8 +100,10 @@ class DbtProjectState:
 def parsed_project() -> DbtProjectState:
     """Parse the dbt project once in this process (about 5 s cold, 1 s when unchanged)."""
     settings = Settings()
-    fingerprint = project_fingerprint()  # taken first: an edit while parsing is a new project
-    result = run_dbt(settings, ["--quiet", "parse"])
+    fingerprint = None
+    while fingerprint != project_fingerprint():  # edited while it was parsed: once more
+        fingerprint = project_fingerprint()
+        result = run_dbt(settings, ["--quiet", "parse"])
     if not result.success:
         raise RuntimeError(f"dbt cannot parse the project in {DBT_PROJECT_DIR}: {result.exception}")
     manifest_path = Path(settings.dbt_target_dir) / "manifest.json"
@@ -246,8 +248,12 @@ def run_dbt_layer(
             "--exclude-resource-type",
             "unit_test",
         ]
-    # first: every dbt command makes the warehouse forget that its definitions are built
     tests = compiled_tests(settings, state.manifest, state.fingerprint)
+    if context.is_subset and not context.selected_asset_keys:  # a click on a check
+        checks, outcomes = _checks(context, settings, layer, tests, set())
+        yield from checks
+        _fail_if([f"{o.name}: {o.message}" for o in outcomes if o.is_failure])
+        return
     outcome = run_dbt(
         settings,
         [*QUICK, *command, "--select", *select.split()],
@@ -255,7 +261,9 @@ def run_dbt_layer(
     )
     if outcome.exception is not None:
         raise Failure(f"dbt stopped: {outcome.exception}")
-    if outcome.success and (are_built or (layer == "staging" and not context.is_subset)):
+    all_built = are_built or (layer == "staging" and not context.is_subset)
+    # seeds are read when they are built: edited since the parse, they are another project's
+    if outcome.success and all_built and project_fingerprint() == state.fingerprint:
         definitions_built(settings, state.fingerprint)
 
     results = {
@@ -291,6 +299,12 @@ def run_dbt_layer(
         "dbt %s: %d models built, %d unchanged, %d tests run, %d failed",
         layer, len(built), len(skipped), len(outcomes), len(failures),
     )  # fmt: skip
+    if not outcome.success and not failures:  # a hook, say: then nothing was built
+        failures = [f"{r.node.name}: {r.message or r.status}" for r in outcome.result.results]
+    _fail_if(failures)
+
+
+def _fail_if(failures: Sequence[str]) -> None:
     if failures:
         raise Failure("dbt failed:\n" + "\n".join(failures))
 

@@ -105,6 +105,8 @@ def report_received_days(
     gone = {day.day.isoformat() for day in days} - held.keys()
     if anew:
         gone |= set(instance.get_dynamic_partitions(received_days.name)) - held.keys()
+    # taken away and put back in order: whoever is killed between leaves it all to be said again
+    instance.daemon_cursor_storage.set_cursor_values({_CURSOR: "0"})
     _keep_in_order(instance, held, gone)
     for key, day in held.items():
         metadata = {

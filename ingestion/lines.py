@@ -78,8 +78,8 @@ def read_lines(
 
     for chunk, error in _chunks(path, block_bytes, digest):
         if error:
-            problem = error
-            break
+            problem = error  # the last piece; the loop goes on so that the file is read to its end
+            continue
         if at_start:
             chunk = chunk.removeprefix(_BOM)
             at_start = False

@@ -1,7 +1,7 @@
 """What to do with the files found: compare the landing folder with the manifest.
 
 Nothing is read but the bytes needed for a hash, and those only of files whose size or
-time changed and that may be a copy of another: a size no other file has is no copy's.
+time changed, or that may be a copy of another: a size no other file has is no copy's.
 """
 
 import hashlib

@@ -161,7 +161,7 @@ class Stager:
         waiting: queue.Queue[Job] = queue.Queue()
         for job in jobs:
             waiting.put(job)
-        ready: queue.Queue = queue.Queue(maxsize=32)  # blocks: more than one batch takes
+        ready: queue.Queue = queue.Queue(maxsize=16)  # blocks: about a batch
         stop = threading.Event()
 
         def offer(item) -> None:

@@ -2,8 +2,9 @@
 
 A seed and a view are their definition: once built, they change only with the project. The
 project's fingerprint, kept in the warehouse itself, tells whether they must be built again.
-Every dbt command forgets it when it starts (``on-run-start``); who builds all of them, or
-leaves them as they were, writes it down again.
+Every dbt command that builds or tests forgets it when it starts (``on-run-start``); who builds
+all of them, or leaves them as they were, writes it down again. Views and seeds that somebody
+changed in the warehouse by hand are noticed: their SQL and rows are part of what is remembered.
 """
 
 import hashlib
@@ -27,6 +28,8 @@ def project_fingerprint() -> str:
     for folder in _FOLDERS:
         for path in sorted(folder.rglob("*")):
             relative = path.relative_to(PROJECT_ROOT)
+            if path.name.startswith(".") or not path.is_file():
+                continue  # an editor's
             if path.suffix in _SUFFIXES and not set(_WRITTEN_BY_DBT) & set(relative.parts):
                 digest.update(f"{relative}\0".encode())
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -57,13 +60,13 @@ def are_definitions_built(settings: Settings, project: str, relations: set[str])
         return False
     with duckdb.connect(str(settings.warehouse_path)) as connection:
         built = connection.execute(f"select fingerprint from {_TABLE}").fetchone()
-        return built == (_with_raw(connection, settings, project),)
+        return built == (_remembered(connection, settings, project),)
 
 
 def definitions_built(settings: Settings, project: str) -> None:
     """Remember that all seeds and views of ``project`` are in this warehouse."""
     with duckdb.connect(str(settings.warehouse_path)) as connection:
-        fingerprint = _with_raw(connection, settings, project)
+        fingerprint = _remembered(connection, settings, project)
         connection.execute("create schema if not exists internal")
         connection.execute(
             f"create or replace table {_TABLE} as select $fingerprint as fingerprint",
@@ -71,10 +74,22 @@ def definitions_built(settings: Settings, project: str) -> None:
         )
 
 
-def _with_raw(connection: duckdb.DuckDBPyConnection, settings: Settings, project: str) -> str:
+def _remembered(connection: duckdb.DuckDBPyConnection, settings: Settings, project: str) -> str:
+    """The fingerprint with what the definitions stand on, and with what became of them."""
     columns = connection.execute(
         "select table_name, column_name, data_type from duckdb_columns() "
         "where schema_name = 'raw' order by all"
     ).fetchall()
-    words = (project, settings.target, settings.product_line, columns)
+    views = connection.execute(
+        "select view_name, sql from duckdb_views() where schema_name = 'staging' order by all"
+    ).fetchall()
+    seeds = connection.execute(
+        "select table_name from duckdb_tables() where schema_name = 'seeds' order by all"
+    ).fetchall()
+    rows = [
+        connection.execute(f'select bit_xor(hash(seed)), count(*) from seeds."{name}" as seed')
+        .fetchone()
+        for (name,) in seeds
+    ]  # fmt: skip
+    words = (project, settings.target, settings.product_line, columns, views, seeds, rows)
     return hashlib.sha256(repr(words).encode()).hexdigest()

@@ -8,6 +8,7 @@ is decided as dbt decides it: ``fail_calc``, ``warn_if``, ``error_if``, ``limit`
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ def compiled_tests(settings: Settings, manifest: Any, project: str) -> dict[str,
     """
     kept = settings.home / "dbt" / "compiled_tests.json"
     key = [project, settings.target, settings.product_line]
-    if kept.exists():
+    with suppress(FileNotFoundError, ValueError):
         found = json.loads(kept.read_text())
         if found["key"] == key:
             return found["sql"]
@@ -54,7 +55,9 @@ def compiled_tests(settings: Settings, manifest: Any, project: str) -> dict[str,
         raise RuntimeError(f"dbt cannot compile its tests: {outcome.exception or wrong}")
     sql = {r.node.unique_id: r.node.compiled_code for r in outcome.result.results}
     kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps({"key": key, "sql": sql}))
+    partial = kept.with_suffix(".tmp")
+    partial.write_text(json.dumps({"key": key, "sql": sql}))
+    partial.replace(kept)
     return sql
 
 

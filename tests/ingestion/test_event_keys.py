@@ -49,7 +49,7 @@ def test_another_hash_function_makes_a_new_index(lake):
                 f"from '{path}') to '{path}.new' (format parquet)"
             )
         path.with_name(path.name + ".new").replace(path)
-    (folder / "hash_of_abc").write_text("1")
+    (folder / "hashes_of_known_texts").write_text("1")
     assert again(lake) == (1, 2)
 
 

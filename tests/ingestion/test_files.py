@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 import shutil
 import threading
 
@@ -309,3 +310,17 @@ def test_the_hash_on_record_is_that_of_the_whole_file(installation, tail):
         "events/segment/a.jsonl": hashlib.sha256(plain.read_bytes()).hexdigest(),
         "events/segment/b.jsonl.gz": hashlib.sha256(packed.read_bytes()).hexdigest(),
     }
+
+
+def test_the_hash_of_a_gzip_that_breaks_early_covers_what_follows(installation):
+    lines = "".join(
+        json.dumps(track(f"m{n}", noise=os.urandom(300).hex())) + "\n" for n in range(9000)
+    )
+    content = bytearray(gzip.compress(lines.encode()))
+    assert len(content) > 2 * 1024 * 1024
+    content[5000:5100] = b"\xff" * 100
+    file = installation.land("events/segment/a.jsonl.gz", bytes(content))
+    installation.ingest()
+    assert installation.ops("select sha256 from ingest_files") == [
+        (hashlib.sha256(file.read_bytes()).hexdigest(),)
+    ]

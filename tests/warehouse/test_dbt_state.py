@@ -77,3 +77,16 @@ def test_any_dbt_command_makes_the_warehouse_forget(settings):
 
 def test_the_fingerprint_is_the_projects_and_the_same_twice():
     assert project_fingerprint() == project_fingerprint()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "create or replace view staging.stg_one as select n + 1 as n from raw.events",
+        "update seeds.rules set rule = 2",
+    ],
+)
+def test_what_somebody_changed_by_hand_is_noticed(settings, change):
+    definitions_built(settings, "p1")
+    run(settings, change)
+    assert not are_definitions_built(settings, "p1", RELATIONS)
