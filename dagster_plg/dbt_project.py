@@ -4,12 +4,10 @@ A dbt subprocess costs about four seconds of imports for each layer, so the laye
 share this process, and one parsed manifest.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from graphlib import TopologicalSorter
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -103,11 +101,12 @@ def parsed_project() -> DbtProjectState:
     fingerprint = None
     while fingerprint != project_fingerprint():  # edited while it was parsed: once more
         fingerprint = project_fingerprint()
-        result = run_dbt(settings, ["--quiet", "parse"])
+        result = run_dbt(settings, ["--quiet", "--no-write-json", "parse"])
     if not result.success:
         raise RuntimeError(f"dbt cannot parse the project in {DBT_PROJECT_DIR}: {result.exception}")
-    manifest_path = Path(settings.dbt_target_dir) / "manifest.json"
-    return DbtProjectState(json.loads(manifest_path.read_text()), result.result, fingerprint)
+    # not from dbt's manifest.json, which another process may be writing
+    manifest_json = result.result.writable_manifest().to_dict(omit_none=False)
+    return DbtProjectState(manifest_json, result.result, fingerprint)
 
 
 @cache
@@ -306,7 +305,8 @@ def run_dbt_layer(
 
 def _fail_if(failures: Sequence[str]) -> None:
     if failures:
-        raise Failure("dbt failed:\n" + "\n".join(failures))
+        # a line each: who runs it from the command line sees the first
+        raise Failure("dbt failed: " + "\n".join(" ".join(one.split()) for one in failures))
 
 
 def _checks(
