@@ -125,15 +125,7 @@ class HubSpotApi:
                 if entry.get("objectWriteTraceId"):
                     answer["objectWriteTraceId"] = str(entry["objectWriteTraceId"])
                 results.append(answer)
-        body: dict[str, Any] = {
-            "status": "COMPLETE",
-            "results": results,
-            "startedAt": started_at,
-            "completedAt": iso_now(),
-        }
-        if errors:
-            body |= {"numErrors": len(errors), "errors": errors}
-        return JSONResponse(body, 207 if errors else ok_status)
+        return _batch_answer(results, errors, started_at, ok_status)
 
     def _note(
         self, notes: Any, object_type: ObjectType, entry: Mapping[str, Any], error: PortalError
@@ -141,6 +133,21 @@ class HubSpotApi:
         notes.refused += 1
         key = entry.get("id") or entry.get("objectWriteTraceId")
         self.store.log_error(object_type.name, str(key), error.category, error.message)
+
+
+def _batch_answer(
+    results: list[Any], errors: list[Any], started_at: str, status: int = 200
+) -> JSONResponse:
+    """A batch as HubSpot tells of it: 207 where part of it failed."""
+    body: dict[str, Any] = {
+        "status": "COMPLETE",
+        "results": results,
+        "startedAt": started_at,
+        "completedAt": iso_now(),
+    }
+    if errors:
+        body |= {"numErrors": len(errors), "errors": errors}
+    return JSONResponse(body, 207 if errors else status)
 
 
 def _unauthorised() -> PortalError:
@@ -499,15 +506,7 @@ def build_router(api: HubSpotApi) -> APIRouter:
                 results.append({"from": {"id": str(entry["id"])}, "to": found})
             else:
                 errors.append(_no_associations(object_type, str(entry.get("id")), other_type))
-        body: dict[str, Any] = {
-            "status": "COMPLETE",
-            "results": results,
-            "startedAt": started_at,
-            "completedAt": iso_now(),
-        }
-        if errors:
-            body |= {"numErrors": len(errors), "errors": errors}
-        return JSONResponse(body, 207 if errors else 200)
+        return _batch_answer(results, errors, started_at)
 
     @router.put("/crm/v4/objects/{name}/{record_id}/associations/{other}/{other_id}")
     async def associate(
