@@ -21,8 +21,8 @@ primary_accounts as (
     where is_primary
 ),
 
-person_touches as (
-    select * from {{ ref('int_core__person_touches') }}
+sessions as (
+    select * from {{ ref('fct_sessions') }}
 ),
 
 people_seen as (
@@ -62,22 +62,36 @@ people_signed_up as (
     left join sign_ups on people_seen.person_id = sign_ups.person_id
 ),
 
-first_touches as (
-    -- what brought the person: the first entry up to sign-up
+entries as (
+    -- what brought the person: from the first to the last time it came in from outside up to sign-up
     select
-        person_touches.person_id,
-        person_touches.channel,
-        person_touches.campaign
-    from person_touches
-    inner join people_signed_up on person_touches.person_id = people_signed_up.person_id
-    where
-        people_signed_up.signed_up_at is null
-        or person_touches.touched_at <= people_signed_up.signed_up_at
-    qualify
+        sessions.*,
         row_number() over (
-            partition by person_touches.person_id
-            order by person_touches.touched_at, person_touches.message_id
-        ) = 1
+            partition by sessions.person_id
+            order by sessions.started_at, sessions.session_id
+        ) as rank_from_first,
+        row_number() over (
+            partition by sessions.person_id
+            order by sessions.started_at desc, sessions.session_id desc
+        ) as rank_from_last
+    from sessions
+    inner join people_signed_up on sessions.person_id = people_signed_up.person_id
+    where
+        sessions.channel <> 'direct'
+        and (
+            people_signed_up.signed_up_at is null
+            or sessions.started_at <= people_signed_up.signed_up_at
+        )
+),
+
+first_touches as (
+    select * from entries
+    where rank_from_first = 1
+),
+
+last_touches as (
+    select * from entries
+    where rank_from_last = 1
 ),
 
 final as (
@@ -105,7 +119,19 @@ final as (
             else 'unknown'
         end as first_channel,
         first_touches.campaign as first_campaign,
+        first_touches.source as first_source,
+        first_touches.medium as first_medium,
+        first_touches.referrer_host as first_referrer_host,
+        first_touches.landing_url as first_landing_url,
+        last_touches.channel as last_channel,
+        last_touches.campaign as last_campaign,
+        last_touches.source as last_source,
+        last_touches.medium as last_medium,
+        last_touches.referrer_host as last_referrer_host,
+        last_touches.landing_url as last_landing_url,
 
+        first_touches.started_at as first_touched_at,
+        last_touches.started_at as last_touched_at,
         people_signed_up.signed_up_at,
         people_signed_up.first_seen_at,
         people_signed_up.last_seen_at
@@ -113,6 +139,7 @@ final as (
     left join person_traits on people_signed_up.person_id = person_traits.person_id
     left join primary_accounts on people_signed_up.person_id = primary_accounts.person_id
     left join first_touches on people_signed_up.person_id = first_touches.person_id
+    left join last_touches on people_signed_up.person_id = last_touches.person_id
 )
 
 select * from final

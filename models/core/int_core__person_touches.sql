@@ -20,6 +20,7 @@ final as (
     select
         touches.message_id,
         coalesce(user_people.person_id, device_spans.person_id, devices.person_id) as person_id,
+        touches.anonymous_id,
         touches.channel,
         touches.source,
         touches.medium,

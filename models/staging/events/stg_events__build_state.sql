@@ -56,6 +56,10 @@ rule_lines as (
         event_name || '=' || required_properties as rule_line
     from event_registry
     where required_properties is not null
+    union all
+    select
+        'sessions' as rule_kind,
+        '{{ var("session_gap_minutes") }}={{ var("events_outside_sessions") | join(",") }}' as rule_line
 ),
 
 model_rules as (
@@ -70,6 +74,12 @@ model_rules as (
         rule_line
     from rule_lines
     where rule_kind in ('ids', 'bots', 'channels')
+    union all
+    select
+        'stg_events__activity_slots' as model_name,
+        rule_line
+    from rule_lines
+    where rule_kind in ('names', 'ids', 'bots', 'sessions')
     union all
     select
         'stg_events__calls' as model_name,
@@ -96,6 +106,14 @@ models_built as (
     -- which set of rules each incremental model applies
     select
         'stg_events__event_days' as model_name,
+        'stg_events__event_days' as rules_of
+    union all
+    select
+        'stg_events__activity_slots' as model_name,
+        'stg_events__activity_slots' as rules_of
+    union all
+    select
+        'stg_events__loop_events' as model_name,
         'stg_events__event_days' as rules_of
     union all
     select
