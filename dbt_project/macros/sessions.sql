@@ -1,8 +1,6 @@
 {#- Sessions: what several models must say alike. -#}
 
-{#- Which half hour (or whatever `session_gap_minutes` is) a time lies in, counted since 1970.
-    Two events of one slot are never further apart than the gap that ends a session, so a
-    slot's first and last time tell all a session needs to know. -#}
+{#- Which half hour (or whatever `session_gap_minutes` is) a time lies in, counted since 1970. -#}
 {% macro session_slot(column) -%}
     {{ return(adapter.dispatch('session_slot', 'plg')(column)) }}
 {%- endmacro %}

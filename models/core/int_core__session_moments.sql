@@ -1,7 +1,7 @@
 with
 
-slots as (
-    select * from {{ ref('stg_events__activity_slots') }}
+spans as (
+    select * from {{ ref('stg_events__activity_spans') }}
 ),
 
 event_days as (
@@ -23,8 +23,7 @@ device_spans as (
 entries as (
     select
         *,
-        coalesce(anonymous_id, '') as device_key,
-        {{ session_slot('touched_at') }} as slot_number
+        coalesce(anonymous_id, '') as device_key
     from {{ ref('int_core__person_touches') }}
     -- two at one moment: the one with the smaller id, so that every build says the same
     qualify
@@ -34,89 +33,93 @@ entries as (
         ) = 1
 ),
 
-entry_slots as (
-    select
-        person_id,
-        device_key,
-        slot_number,
-        min(touched_at) as first_entry_at,
-        max(touched_at) as last_entry_at
-    from entries
-    group by person_id, device_key, slot_number
-),
-
-slots_bound as (
+spans_bound as (
     -- nobody's yet: anonymous on a shared device
     select
-        slots.*,
-        coalesce(slots.anonymous_id, '') as device_key,
+        spans.*,
+        coalesce(spans.anonymous_id, '') as device_key,
         coalesce(
             user_people.person_id,
             case when not devices.is_shared then devices.person_id end
         ) as person_id
-    from slots
-    left join user_people on slots.user_id = user_people.user_id
-    left join devices on slots.anonymous_id = devices.anonymous_id
+    from spans
+    left join user_people on spans.user_id = user_people.user_id
+    left join devices on spans.anonymous_id = devices.anonymous_id
 ),
 
-slots_marked as (
-    -- a slot is as good as its events, unless somebody comes in from outside within it
-    select
-        slots_bound.*,
-        slots_bound.person_id is null
-        or coalesce(
-            entry_slots.first_entry_at <= slots_bound.ended_at
-            and entry_slots.last_entry_at > slots_bound.started_at,
-            false
-        ) as is_opened
-    from slots_bound
-    left join entry_slots
+spans_entered as (
+    -- somebody comes in from outside within the span
+    select distinct
+        spans_bound.person_id,
+        spans_bound.user_id,
+        spans_bound.anonymous_id,
+        spans_bound.group_id,
+        spans_bound.received_date,
+        spans_bound.started_at
+    from spans_bound
+    inner join entries
         on
-            slots_bound.person_id = entry_slots.person_id
-            and slots_bound.device_key = entry_slots.device_key
-            and slots_bound.slot_number = entry_slots.slot_number
+            spans_bound.person_id = entries.person_id
+            and spans_bound.device_key = entries.device_key
+            and entries.touched_at > spans_bound.started_at
+            and entries.touched_at <= spans_bound.ended_at
 ),
 
-days_of_opened_slots as (
+spans_marked as (
     select
-        slots_marked.person_id,
-        slots_marked.device_key,
-        slots_marked.user_id,
-        slots_marked.anonymous_id,
-        slots_marked.group_id,
-        slots_marked.started_at,
-        slots_marked.ended_at,
+        spans_bound.*,
+        spans_bound.person_id is null or spans_entered.person_id is not null as is_opened
+    from spans_bound
+    left join spans_entered
+        on
+            spans_bound.person_id = spans_entered.person_id
+            and spans_bound.started_at = spans_entered.started_at
+            and spans_bound.received_date = spans_entered.received_date
+            and spans_bound.user_id is not distinct from spans_entered.user_id
+            and spans_bound.anonymous_id is not distinct from spans_entered.anonymous_id
+            and spans_bound.group_id is not distinct from spans_entered.group_id
+),
+
+days_of_opened_spans as (
+    select
+        spans_marked.person_id,
+        spans_marked.device_key,
+        spans_marked.user_id,
+        spans_marked.anonymous_id,
+        spans_marked.group_id,
+        spans_marked.started_at,
+        spans_marked.ended_at,
         {{ is_page_event('event_days.event_name') }} as is_page,
         {{ unnest_times('event_days.event_times') }} as event_at
-    from slots_marked
+    from spans_marked
     inner join event_days
         on
-            slots_marked.received_date = event_days.received_date
-            and slots_marked.user_id is not distinct from event_days.user_id
-            and slots_marked.anonymous_id is not distinct from event_days.anonymous_id
-            and slots_marked.group_id is not distinct from event_days.group_id
-            and slots_marked.started_at <= event_days.last_event_at
-            and slots_marked.ended_at >= event_days.first_event_at
-    where slots_marked.is_opened and {{ is_in_sessions('event_days.event_name') }}
+            spans_marked.received_date = event_days.received_date
+            and spans_marked.user_id is not distinct from event_days.user_id
+            and spans_marked.anonymous_id is not distinct from event_days.anonymous_id
+            and spans_marked.group_id is not distinct from event_days.group_id
+            and spans_marked.started_at <= event_days.last_event_at
+            and spans_marked.ended_at >= event_days.first_event_at
+    where spans_marked.is_opened and {{ is_in_sessions('event_days.event_name') }}
 ),
 
-events_of_opened_slots as (
+events_of_opened_spans as (
     select
-        coalesce(days_of_opened_slots.person_id, device_spans.person_id) as person_id,
-        days_of_opened_slots.device_key,
-        days_of_opened_slots.user_id,
-        days_of_opened_slots.group_id,
-        days_of_opened_slots.is_page,
-        days_of_opened_slots.event_at
-    from days_of_opened_slots
+        coalesce(days_of_opened_spans.person_id, device_spans.person_id) as person_id,
+        days_of_opened_spans.device_key,
+        days_of_opened_spans.user_id,
+        days_of_opened_spans.group_id,
+        days_of_opened_spans.is_page,
+        days_of_opened_spans.event_at
+    from days_of_opened_spans
     left join device_spans
         on
-            days_of_opened_slots.anonymous_id = device_spans.anonymous_id
-            and days_of_opened_slots.event_at >= device_spans.valid_from
-            and days_of_opened_slots.event_at < device_spans.valid_to
+            days_of_opened_spans.anonymous_id = device_spans.anonymous_id
+            and days_of_opened_spans.event_at >= device_spans.valid_from
+            and days_of_opened_spans.event_at < device_spans.valid_to
     where
-        days_of_opened_slots.event_at >= days_of_opened_slots.started_at
-        and days_of_opened_slots.event_at <= days_of_opened_slots.ended_at
+        days_of_opened_spans.event_at >= days_of_opened_spans.started_at
+        and days_of_opened_spans.event_at <= days_of_opened_spans.ended_at
 ),
 
 final as (
@@ -131,7 +134,7 @@ final as (
         count_pages,
         started_at,
         ended_at
-    from slots_marked
+    from spans_marked
     where not is_opened
     union all
     select
@@ -145,7 +148,7 @@ final as (
         case when is_page then 1 else 0 end as count_pages,
         event_at as started_at,
         event_at as ended_at
-    from events_of_opened_slots
+    from events_of_opened_spans
     union all
     select
         person_id,

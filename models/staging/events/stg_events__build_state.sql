@@ -76,7 +76,7 @@ model_rules as (
     where rule_kind in ('ids', 'bots', 'channels')
     union all
     select
-        'stg_events__activity_slots' as model_name,
+        'stg_events__activity_spans' as model_name,
         rule_line
     from rule_lines
     where rule_kind in ('names', 'ids', 'bots', 'sessions')
@@ -109,8 +109,8 @@ models_built as (
         'stg_events__event_days' as rules_of
     union all
     select
-        'stg_events__activity_slots' as model_name,
-        'stg_events__activity_slots' as rules_of
+        'stg_events__activity_spans' as model_name,
+        'stg_events__activity_spans' as rules_of
     union all
     select
         'stg_events__loop_events' as model_name,
