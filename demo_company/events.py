@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from demo_company import names, signups, web
+from demo_company import names, signups, web, word_of_mouth
 from demo_company.books import Books
 from demo_company.clock import (
     MS_DAY,
@@ -62,6 +62,7 @@ def write_events(
     signups.first_steps(world, texts, single, connected, viewed)
     signups.hand_overs(world, texts, single)
     signups.commercial_steps(world, texts, single, books)
+    word_of_mouth.shared_links(world, texts, single)
     first_visitor = len(world.users)
     visits, count_visitors = web.visitors(world, texts, first_visitor)
     bots, count_bots = web.crawlers(world, texts, first_visitor + count_visitors)

@@ -77,6 +77,8 @@ def generate(
     people = truth_files.people_rows(world, log, employed)
     truth_files.write_person_ids(world, log, truth_path)
     truth_files.write_people(people, truth_path)
+    truth_files.write_invites(world, truth_path)
+    truth_files.write_shares(world, truth_path)
     truth_files.write_crm_records(world, crm, truth_path)
     truth_files.write_movements(world, movements, truth_path)
     truth_files.write_months(world, mrr, truth_path)

@@ -34,6 +34,7 @@ case event
     when 'create_report' then ',"report_id":"rep_' || to_hex(r) || '"'
     when 'export_downloaded' then ',"format":"' || ['csv', 'xlsx', 'pdf'][1 + r % 3] || '"'
     when 'report_shared' then ',"is_external":' || (r % 4 = 0)
+        || case when r % 4 = 0 then ',"share_id":"shr_' || to_hex(r) || '"' else '' end
     when 'alert_created' then ',"alert_id":"al_' || to_hex(r) || '"'
     when 'api_called' then ',"endpoint":"/v1/' || ['query', 'rows', 'reports'][1 + r % 3] || '"'
     when 'integration_added'

@@ -7,11 +7,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from demo_company.clock import day_of
+from demo_company.clock import MS_MINUTE, day_of
 from demo_company.crm import Crm
 from demo_company.employers import Employer
 from demo_company.events import EventLog
 from demo_company.truth import MOVEMENTS
+from demo_company.word_of_mouth import plan_shares
 from demo_company.world import World
 
 Moves = dict[int, list[tuple[int, str, int, int]]]
@@ -117,6 +118,49 @@ def write_crm_records(world: World, crm: Crm, folder: Path) -> None:
                 pa.string(),
             ),
             "dirt": pa.array([";".join(row[4]) for row in rows], pa.string()),
+        },
+    )
+
+
+def _people(world: World, users: list[int]) -> pa.Array:
+    """True person ids of users; -1 is nobody."""
+    texts = [None if user < 0 else person_id(world.users[user].person) for user in users]
+    return pa.array(texts, pa.string())
+
+
+def write_invites(world: World, folder: Path) -> None:
+    """Who invited whom, and when it was taken up; an invitation nobody took up has no invitee."""
+    rows = [
+        (user.invite_id, user.inviter, user.invited_at, user.index, user.signed_up + 1200)
+        for user in world.users
+        if user.invite_id
+    ]
+    rows += [(invite, who, at, -1, None) for who, at, invite, _ in world.unaccepted_invites]
+    last = world.parameters.end_ms - MS_MINUTE
+    rows = [row for row in rows if world.parameters.start_ms <= row[2] < last]
+    _write(
+        folder / "invites.parquet",
+        {
+            "invite_id": pa.array([row[0] for row in rows], pa.string()),
+            "inviter_person_id": _people(world, [row[1] for row in rows]),
+            "sent_at": pa.array([row[2] for row in rows], pa.timestamp("ms")),
+            "invitee_person_id": _people(world, [row[3] for row in rows]),
+            "accepted_at": pa.array([row[4] for row in rows], pa.timestamp("ms")),
+        },
+    )
+
+
+def write_shares(world: World, folder: Path) -> None:
+    """Shared links that brought a user; those that brought nobody are not here."""
+    shares = plan_shares(world)
+    _write(
+        folder / "shares.parquet",
+        {
+            "share_id": pa.array([share.share_id for share in shares], pa.string()),
+            "sharer_person_id": _people(world, [share.sharer for share in shares]),
+            "shared_at": pa.array([share.shared_at for share in shares], pa.timestamp("ms")),
+            "visitor_person_id": _people(world, [share.visitor for share in shares]),
+            "visited_at": pa.array([share.visited_at for share in shares], pa.timestamp("ms")),
         },
     )
 
