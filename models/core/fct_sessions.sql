@@ -1,6 +1,8 @@
 {%- set stream = 'partition by person_id, device_key' -%}
-{#- at one moment the entry comes first: what was done at that moment is of its session -#}
-{%- set in_order = 'order by started_at, is_entry desc rows between unbounded preceding and' -%}
+{#- at one moment the entry comes first: what was done at that moment is of its session. The
+    rest of a moment are peers, so that it does not matter which of them a break was seen at -#}
+{%- set in_order = 'order by started_at, is_entry desc' -%}
+{%- set so_far = 'range between unbounded preceding and current row' -%}
 with
 
 moments as (
@@ -26,7 +28,7 @@ as_of as (
 moments_with_past as (
     select
         *,
-        max(ended_at) over ({{ stream }} {{ in_order }} 1 preceding) as active_until
+        max(ended_at) over ({{ stream }} {{ in_order }} rows between unbounded preceding and 1 preceding) as active_until
     from moments
 ),
 
@@ -44,7 +46,7 @@ stretches_numbered as (
     -- a stretch of activity without a gap
     select
         *,
-        sum(is_after_gap) over ({{ stream }} {{ in_order }} current row) as stretch_number
+        sum(is_after_gap) over ({{ stream }} {{ in_order }} {{ so_far }}) as stretch_number
     from gaps_marked
 ),
 
@@ -68,7 +70,7 @@ starts_marked as (
 sessions_numbered as (
     select
         *,
-        sum(is_start) over ({{ stream }} {{ in_order }} current row) as session_number
+        sum(is_start) over ({{ stream }} {{ in_order }} {{ so_far }}) as session_number
     from starts_marked
 ),
 

@@ -19,6 +19,8 @@ MODELS = [
     "stg_events__groups",
     "stg_events__aliases",
     "stg_events__touches",
+    "stg_events__activity_spans",
+    "stg_events__loop_events",
     "stg_events__exclusions",
     "stg_events__user_agents",
     "stg_events__event_names",
@@ -144,6 +146,15 @@ FIRST = [
         properties={"quota_used": 5, "quota_limit": 10},
     ),
     track(10, "2026-01-07T10:00:00", "2026-01-07T10:00:01"),
+    call(
+        11,
+        "track",
+        "2026-01-07T11:00:00",
+        "2026-01-07T11:00:01",
+        event="teammate_invited",
+        userId="u1",
+        properties={"invite_id": "i1"},
+    ),
 ]
 LATE = [
     track(20, "2026-01-05T11:00:00", "2026-01-05T23:00:00"),

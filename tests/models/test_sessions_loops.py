@@ -21,7 +21,7 @@ pytestmark = pytest.mark.pipeline  # one build for all
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory) -> DemoReport:
     landing = tmp_path_factory.mktemp("loops") / "landing"
-    return generate(landing, accounts=50, months=6, seed=4, dirt_rate=0.01)
+    return generate(landing, accounts=40, months=5, seed=4, dirt_rate=0.01)
 
 
 @pytest.fixture(scope="module")
