@@ -85,7 +85,7 @@ def _end(first: date, grain: str) -> date:
 def invite_loop(
     found: dict[str, Invite], signed_up: dict[str, datetime], as_of: datetime
 ) -> dict[tuple[str, date], tuple]:
-    """(users, inviters, sent, converted, activated, K, median cycle in hours, mature)"""
+    """(users, inviters, sent, converted, activated, mature, K, median cycle in hours)"""
     rows = {}
     for grain in ("week", "month"):
         cohorts: dict[date, list[str]] = defaultdict(list)
@@ -109,9 +109,9 @@ def invite_loop(
                 len(mine),
                 converted,
                 sum(invite.is_activated for invite in mine),
-                round(converted / len(people), 9),
-                round(median(cycles), 6) if cycles else None,
                 closes <= as_of and _end(first, grain) <= as_of.date(),
+                converted / len(people),
+                median(cycles) if cycles else None,
             )
     return rows
 
