@@ -50,21 +50,21 @@ stretches_numbered as (
     from gaps_marked
 ),
 
+entries_compared as (
+    select
+        *,
+        case when is_entry then coalesce(lag(entry_source) over (
+            partition by person_id, device_key, stretch_number, is_entry
+            order by started_at
+        ), '') end as previous_source
+    from stretches_numbered
+),
+
 starts_marked as (
     select
         *,
-        case
-            when is_after_gap = 1 then 1
-            when
-                is_entry
-                and entry_source is distinct from lag(entry_source) over (
-                    partition by person_id, device_key, stretch_number, is_entry
-                    order by started_at
-                )
-                then 1
-            else 0
-        end as is_start
-    from stretches_numbered
+        case when is_after_gap = 1 or previous_source <> entry_source then 1 else 0 end as is_start
+    from entries_compared
 ),
 
 sessions_numbered as (

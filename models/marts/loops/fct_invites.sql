@@ -49,7 +49,7 @@ next_invites as (
     inner join sent
         on
             accepted.person_id = sent.person_id
-            and sent.event_at >= accepted.event_at
+            and accepted.event_at <= sent.event_at
     group by accepted.invite_key
 ),
 
