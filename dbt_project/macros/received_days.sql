@@ -79,7 +79,8 @@
 {%- endmacro %}
 
 
-{#- A hash of a model's SQL and documented columns and of the SQL of the views it reads. -#}
+{#- A hash of a model's SQL and documented columns, and of the SQL of the views and of the other
+    event models it reads. -#}
 {% macro definition_hash(model_name) -%}
     {%- set own_id = 'model.' ~ project_name ~ '.' ~ model_name -%}
     {%- set found = {'columns': graph.nodes[own_id].columns.keys() | sort | join(',')} -%}
@@ -89,7 +90,7 @@
         {%- set node = graph.nodes[unique_id] -%}
         {%- do found.update({unique_id: node.checksum.checksum}) -%}
         {%- for parent in node.depends_on.nodes -%}
-            {%- if parent not in found and parent in graph.nodes and graph.nodes[parent].config.materialized == 'view' and graph.nodes[parent].name != 'stg_events__build_state' -%}
+            {%- if parent not in found and parent in graph.nodes and graph.nodes[parent].config.materialized in ('view', 'incremental') and graph.nodes[parent].name != 'stg_events__build_state' -%}
                 {%- do waiting.append(parent) -%}
             {%- endif -%}
         {%- endfor -%}
