@@ -6,11 +6,11 @@
 {%- endmacro %}
 
 {% macro default__session_slot(column) -%}
-    (epoch_ms({{ column }}) // {{ var('session_gap_minutes') * 60000 }})
+    cast(floor(epoch({{ column }}) / {{ var('session_gap_minutes') * 60 }}) as bigint)
 {%- endmacro %}
 
 {% macro spark__session_slot(column) -%}
-    (unix_millis(timestamp({{ column }})) div {{ var('session_gap_minutes') * 60000 }})
+    cast(floor(unix_timestamp({{ column }}) / {{ var('session_gap_minutes') * 60 }}) as bigint)
 {%- endmacro %}
 
 

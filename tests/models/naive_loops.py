@@ -100,7 +100,9 @@ def invite_loop(
             ]
             converted = sum(invite.is_converted for invite in mine)
             cycles = [
-                (i.next_invite_at - i.sent_at) / timedelta(hours=1) for i in mine if i.next_invite_at
+                (i.next_invite_at - i.sent_at) / timedelta(hours=1)
+                for i in mine
+                if i.next_invite_at
             ]
             closes = max(signed_up[person] for person in people) + SENDING + ACCEPTING
             rows[grain, first] = (

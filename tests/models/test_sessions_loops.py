@@ -48,13 +48,9 @@ def calls(demo) -> list[naive_sessions.Call]:
 @pytest.fixture(scope="module")
 def label_of(rows, calls):
     """The naive person → the warehouse's person id, by one of its raw ids."""
-    bridge = {
-        value: person
-        for value, person in rows(
-            "select id_value, person_id from identity.bridge_person_ids where id_type <> 'email'"
-        )
-    }
-    return bridge
+    return dict(
+        rows("select id_value, person_id from identity.bridge_person_ids where id_type <> 'email'")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -273,9 +269,7 @@ def test_limits_are_felt_by_as_many_free_users(rows, calls, person_of, signed_up
             "from loops.rpt_limits where entity_type = 'person'"
         )
     }
-    paying = set(
-        rows("select account_id, month from revenue.fct_mrr_months where closing_mrr > 0")
-    )
+    paying = set(rows("select account_id, month from revenue.fct_mrr_months where closing_mrr > 0"))
     expected = naive_loops.limits(
         naive_loops.active_days(calls, person_of),
         naive_loops.quota_days(calls),
@@ -301,14 +295,20 @@ def test_zombies_are_the_same(rows, calls, person_of, activated, account_of, dem
 
 
 def test_members_of_a_team_add_up(rows):
-    assert rows(
-        "select account_id from loops.fct_team_days where is_latest and members <> ("
-        "select count(*) from identity.bridge_account_people as b join core.dim_people as p "
-        "using (person_id) where b.account_id = fct_team_days.account_id "
-        "and p.signed_up_at is not null)"
-    ) == []
-    assert rows(
-        "select account_id, team_date from loops.fct_team_days qualify lead(team_date) over ("
-        "partition by account_id order by team_date) is distinct from "
-        "case when not is_latest then valid_to_date end"
-    ) == []
+    assert (
+        rows(
+            "select account_id from loops.fct_team_days where is_latest and members <> ("
+            "select count(*) from identity.bridge_account_people as b join core.dim_people as p "
+            "using (person_id) where b.account_id = fct_team_days.account_id "
+            "and p.signed_up_at is not null)"
+        )
+        == []
+    )
+    assert (
+        rows(
+            "select account_id, team_date from loops.fct_team_days qualify lead(team_date) over ("
+            "partition by account_id order by team_date) is distinct from "
+            "case when not is_latest then valid_to_date end"
+        )
+        == []
+    )

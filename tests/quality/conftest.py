@@ -134,7 +134,7 @@ create table identity.dim_account_hierarchy as
 
 MARTS = """
 create schema core; create schema revenue; create schema pql; create schema activation;
-create schema funnel; create schema retention;
+create schema funnel; create schema retention; create schema loops;
 create table core.dim_as_of as select timestamp '2026-06-30' as as_of_at;
 create table core.dim_people as
     select 'per_' || i as person_id,
@@ -150,6 +150,20 @@ create table core.fct_person_days as
     from range(7) as r(i)
     union all
     select 'per_8', null, date '2026-06-29', 'page_viewed', 1;
+create table staging.stg_events__activity_spans as select 12 as count_events;
+create table core.fct_sessions as
+    select * from (values
+        ('ses_1', 'per_1', 'anon_1', 9, timestamp '2026-06-29 08:00', timestamp '2026-06-29 09:00'),
+        ('ses_2', 'per_1', 'anon_1', 3, timestamp '2026-06-29 09:00', timestamp '2026-06-29 09:10')
+    ) as t(session_id, person_id, device_id, count_events, started_at, ended_at);
+create table core.fct_loop_events as
+    select 'invite_accepted' as event_name, 'inv_' || i as invite_id from range(20) as r(i);
+create table loops.fct_invites as
+    select 'inv_' || i as invite_id from range(20) as r(i);
+create table loops.rpt_invite_loop as
+    select 'week' as grain, date '2026-06-01' as cohort_date, 8 as users, 2 as inviters,
+        5 as invites_sent, 4 as invites_accepted, 2 as invites_converted, 1 as invites_activated,
+        0.25 as k_factor;
 create table revenue.fct_mrr_months as
     select * from (values
         ('acc_1', date '2026-04-01', 0.00, 100.00, 0.00, 0.00, 0.00, 0.00, 0.00, 100.00),

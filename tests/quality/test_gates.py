@@ -224,6 +224,10 @@ MARTS_DAMAGE = {
     "retention_rate = retained / 8 where day_number = 7",
     "active_users_nested": "update retention.rpt_active_users set wau = 8",
     "lifecycle_states_known": "update retention.fct_lifecycle_weeks set state = 'new'",
+    "sessions_hold_every_event": "delete from core.fct_sessions where session_id = 'ses_2'",
+    "sessions_do_not_overlap": "update core.fct_sessions set ended_at = timestamp "
+    "'2026-06-29 09:01' where session_id = 'ses_1'",
+    "invite_loop_is_a_funnel": "update loops.rpt_invite_loop set invites_converted = 5",
 }
 SYNCS_DAMAGE = {
     "salesforce_accounts_key_unique": "insert into syncs.sync_salesforce__accounts by name "
@@ -346,6 +350,13 @@ def test_a_guard_that_needs_a_person_to_look_is_a_warning(built, key):
     report = check_suite(built, "identity", "identity.guard_violations")
     assert report.passed
     assert [result.key for result in report.warnings] == [key]
+
+
+def test_invitations_taken_up_that_were_never_sent_are_a_warning(built):
+    run_sql(built.warehouse_path, "delete from loops.fct_invites where invite_id >= 'inv_4'")
+    report = check_suite(built, "marts", "marts.loops")
+    assert report.passed
+    assert [result.key for result in report.warnings] == ["invites_known_to_be_taken_up"]
 
 
 def test_registered_names_are_recognised_however_they_are_spelt(built):
