@@ -52,7 +52,7 @@ windows as (
     union all
     select
         'month' as measure,
-        {{ var('mau_days', 30) }} as days
+        {{ var('mau_days') }} as days
 ),
 
 spans as (
@@ -132,7 +132,7 @@ final as (
         {{ monthly }},
         {{ daily }} / nullif({{ monthly }}, 0) as stickiness,
         activity_date < as_of_date as is_complete,
-        activity_date >= {{ add_days('first_date', var('mau_days', 30) - 1) }} as has_full_history
+        activity_date >= {{ add_days('first_date', var('mau_days') - 1) }} as has_full_history
     from actives
 )
 

@@ -158,7 +158,7 @@ final as (
         on
             everything.entity_type = int_retention__entities.entity_type
             and everything.entity_id = int_retention__entities.entity_id
-            and int_retention__entities.signup_date <= everything.activity_date
+            and everything.activity_date >= int_retention__entities.signup_date
     cross join dim_as_of
     where everything.activity_date <= dim_as_of.as_of_date
 )

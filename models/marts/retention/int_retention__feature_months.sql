@@ -53,7 +53,7 @@ feature_days as (
         on
             event_days.entity_type = int_retention__entities.entity_type
             and event_days.entity_id = int_retention__entities.entity_id
-            and int_retention__entities.signup_date <= event_days.activity_date
+            and event_days.activity_date >= int_retention__entities.signup_date
     cross join dim_as_of
     where event_days.activity_date <= dim_as_of.as_of_date
     group by

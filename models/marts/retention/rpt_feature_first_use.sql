@@ -78,6 +78,11 @@ buckets as (
     having count(*) > 0
 ),
 
+never as (
+    select max(bucket_number) + 1 as bucket_number
+    from buckets
+),
+
 found as (
     select
         first_uses.entity_type,
@@ -119,11 +124,11 @@ distributions as (
     select
         features.entity_type,
         features.feature_key,
-        last_bucket.bucket_number + 1 as bucket_number,
+        never.bucket_number,
         'never' as bucket,
         bases.count_signups - coalesce(users.count_users, 0) as count_entities
     from features
-    cross join (select max(bucket_number) as bucket_number from buckets) as last_bucket
+    cross join never
     inner join bases
         on features.entity_type = bases.entity_type
     left join users

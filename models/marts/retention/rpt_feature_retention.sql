@@ -21,7 +21,7 @@ signups as (
         int_retention__entities.entity_type,
         int_retention__entities.entity_id,
         int_retention__entities.signup_date,
-        {{ add_days('int_retention__entities.signup_date', var('feature_retained_to_day', 59) + 1) }}
+        {{ add_days('int_retention__entities.signup_date', var('feature_retained_to_day') + 1) }}
         <= dim_as_of.as_of_date as is_mature
     from int_retention__entities
     cross join dim_as_of
@@ -34,7 +34,7 @@ entities_back as (
     from int_retention__active_days
     where
         {{ days_between('signup_date', 'activity_date') }}
-        between {{ var('feature_retained_from_day', 30) }} and {{ var('feature_retained_to_day', 59) }}
+        between {{ var('feature_retained_from_day') }} and {{ var('feature_retained_to_day') }}
 ),
 
 signups_known as (
@@ -81,7 +81,7 @@ adopted_early as (
         entity_id,
         feature_key
     from int_retention__feature_months
-    where {{ days_between('signup_date', 'first_used_date') }} <= {{ var('feature_adoption_days', 7) }}
+    where {{ days_between('signup_date', 'first_used_date') }} <= {{ var('feature_adoption_days') }}
 ),
 
 users as (

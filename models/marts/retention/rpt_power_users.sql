@@ -1,4 +1,4 @@
-{%- set window_days = var('power_user_days', 28) -%}
+{%- set window_days = var('power_user_days') -%}
 with
 
 int_retention__active_days as (
