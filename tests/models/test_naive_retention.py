@@ -12,15 +12,31 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from demo_company.generate import generate
 from ingestion.run import ingest
 from tests.models import lifecycle_naive
 from tests.models import naive_retention as naive
+from tests.models.retention_models import RetentionModels
 from warehouse import dbt
 from warehouse.settings import PROJECT_ROOT, Settings
 
+DEFINITION_COLUMNS = (
+    "definition_key",
+    "start_event",
+    "return_event",
+    "start_counting",
+    "for_people",
+    "for_accounts",
+    "by_day",
+    "by_week",
+    "by_month",
+    "has_cuts",
+)
 MODELS_ONLY = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
 
 
@@ -103,7 +119,7 @@ def test_every_cohort_of_every_definition_grain_method_and_cut_is_the_same(world
     found = world.keyed(
         "select definition_key, entity_type, grain, method, dimension, dimension_value, "
         "cohort_date, period_number, last_period_number, cohort_size, retained, is_mature "
-        f"from retention.rpt_retention_cohorts where dimension in {tuple([*known, ''])}",
+        f"from retention.rpt_retention_cohorts where dimension in {(*known, '')}",
         key=9,
     )
     assert len({key[0] for key in found}) > 6
@@ -137,10 +153,10 @@ def test_the_default_definition_is_also_the_table_that_was_promised(world, cohor
     expected = {}
     for key, row in cohort_rows.items():
         definition, kind, grain, method, cut, _, cohort, number, _ = key
-        if (definition, cut) == ("sign_up_to_any", "all") and grain != "month":
-            if method != "bracket":
-                days = number * (7 if grain == "week" else 1)
-                expected[cohort, grain, kind, method, days] = row
+        is_default = (definition, cut) == ("sign_up_to_any", "all")
+        if is_default and grain != "month" and method != "bracket":
+            day_number = number * (7 if grain == "week" else 1)
+            expected[cohort, grain, kind, method, day_number] = row
     assert found == expected
 
 
@@ -234,6 +250,191 @@ def test_users_of_a_feature_are_compared_with_the_same_others(world):
     expected = naive.feature_retention(world.entities, world.rules, world.as_of)
     assert any(row[1] and row[3] and row[4] for row in expected.values())
     assert found == expected
+
+
+# ------------------------------------------------------------------ any history
+
+FIRST_DAY = date(2027, 12, 27)  # a Monday; the days after it hold ends of months and 29 February
+LAST_OFFSET = 100
+RULES = naive.Rules(
+    definitions=[
+        dict(zip(DEFINITION_COLUMNS, line.split(), strict=True))
+        for line in (
+            "default sign_up any_event first_time true true true true true true",
+            "other a b first_time true true true true true false",
+            "again any_event any_event recurring true true true true true false",
+            "core towards:activation towards:activation recurring true true true true true false",
+            "activated reached:activation any_event first_time true true true true true false",
+        )
+    ],
+    windows=[(1, 1), (2, 2), (7, 7), (30, 30), (60, 60), (1, 7), (2, 3), (8, 30), (31, 60)],
+    milestones=[{"milestone": "activation", "event_name": "a", "valid_from": "", "valid_to": ""}],
+    features={"a": "alpha", "b": "beta", "c": "beta"},
+    buckets=[],
+)
+
+few = hypothesis.settings(
+    max_examples=10,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+offsets = st.integers(0, LAST_OFFSET)
+days = offsets.map(lambda offset: FIRST_DAY + offset * naive.DAY)
+
+
+@st.composite
+def entities(draw) -> list[naive.Entity]:
+    """A few people and accounts; some of what they do lies before their sign-up or after now."""
+    found = []
+    for number in range(draw(st.integers(0, 8))):
+        kind = draw(st.sampled_from(["person", "person", "account"]))
+        signup = draw(days)
+        own = st.tuples(
+            st.integers(-3, 70).map(lambda offset, begin=signup: begin + offset * naive.DAY),
+            st.sampled_from("abcd"),
+        )
+        events = [(*event, number + 1) for event in draw(st.lists(own, max_size=10, unique=True))]
+        entity = naive.Entity(kind, f"{kind}_{number}", signup, events)
+        entity.cuts = {"segment": "unknown", "first_channel": "unknown", "plan": "none"}
+        if kind == "person":
+            entity.cuts["first_channel"] = draw(st.sampled_from(["paid", "organic"]))
+        else:
+            entity.cuts["segment"] = draw(st.sampled_from(["1-50", "500+"]))
+            entity.cuts["plan"] = draw(st.sampled_from(["free", "pro"]))
+        if draw(st.booleans()):
+            entity.reached["activation"] = signup + draw(st.integers(0, 20)) * naive.DAY
+        found.append(entity)
+    return found
+
+
+@pytest.fixture(scope="module")
+def models(world) -> RetentionModels:
+    return RetentionModels(world.settings.dbt_target_dir / "compiled", RULES)
+
+
+def signed_up(history: list[naive.Entity], as_of: date) -> list[naive.Entity]:
+    return [entity for entity in history if entity.signup <= as_of]
+
+
+@few
+@given(history=entities(), as_of=days)
+def test_for_any_history_the_models_count_what_the_naive_loops_count(models, history, as_of):
+    check_against_loops(models, history, as_of)
+
+
+@pytest.mark.proof
+@hypothesis.settings(few, max_examples=400, derandomize=False)
+@given(history=entities(), as_of=days)
+def test_for_many_histories_the_models_count_what_the_naive_loops_count(models, history, as_of):
+    check_against_loops(models, history, as_of)
+
+
+def check_against_loops(models: RetentionModels, history: list[naive.Entity], as_of: date) -> None:
+    known = signed_up(history, as_of)
+    assert models.cohorts(history, as_of) == naive.cohorts(known, RULES, as_of)
+    connection = models.run(history, as_of)
+    lifecycle = {
+        row[:2]: row[2:]
+        for row in connection.execute(
+            "select entity_type, week, count_new, count_retained, count_resurrected, "
+            "count_dormant, count_newly_dormant, quick_ratio, is_mature "
+            "from retention.rpt_lifecycle"
+        ).fetchall()
+    }
+    assert lifecycle == naive.lifecycle(known, as_of)
+    actives = connection.execute(
+        "select activity_date, dau, wau, mau from retention.rpt_active_users"
+    ).fetchall()
+    expected = naive.active_counts(known, "person", as_of)
+    assert {day: tuple(row) for day, *row in actives} == expected
+    power = connection.execute(
+        "select entity_type, curve_date, days_active, count_entities "
+        "from retention.rpt_power_users where count_entities > 0"
+    ).fetchall()
+    assert {row[:3]: row[3] for row in power} == naive.power_users(known, as_of)
+    adoption = connection.execute(
+        "select entity_type, feature_key, month, count_active, count_users, count_first_users, "
+        "count_events, total_days_used, total_features_used from retention.rpt_feature_adoption"
+    ).fetchall()
+    assert {row[:3]: row[3:] for row in adoption} == naive.feature_adoption(known, RULES, as_of)
+
+
+@few
+@given(history=entities(), as_of=days)
+def test_for_any_history_the_methods_are_in_order(models, history, as_of):
+    """Bounded ≤ rolling ≤ cohort; rolling never rises; a bracket is at least its best day."""
+    rows = models.cohorts(history, as_of)
+    for key, (size, retained, _) in rows.items():
+        method, number, last = key[3], key[7], key[8]
+        assert 0 <= retained <= size
+        if number == 0:
+            assert retained == size
+        if method == "bounded":
+            assert retained <= rows[*key[:3], "rolling", *key[4:]][1]
+        if method == "rolling":
+            earlier = [
+                other
+                for other_key, (_, other, _) in rows.items()
+                if other_key[:7] == key[:7] and other_key[7] < number
+            ]
+            assert all(retained <= other for other in earlier)
+        if method == "bracket":
+            inside = [
+                rows[*key[:3], "bounded", *key[4:7], day, day][1]
+                for day, other in RULES.windows
+                if day == other and number <= day <= last and key[6] + day * naive.DAY <= as_of
+            ]
+            assert all(retained >= other for other in inside)
+
+
+@few
+@given(history=entities(), as_of=days, data=st.data())
+def test_an_event_later_than_all_others_never_lowers_rolling_retention(
+    models, history, as_of, data
+):
+    before = models.cohorts(history, as_of)
+    if not signed_up(history, as_of):
+        return
+    entity = data.draw(st.sampled_from(signed_up(history, as_of)))
+    entity.events.append((as_of, data.draw(st.sampled_from("abcd")), 1))
+    entity.events = sorted(set(entity.events))
+    after = models.cohorts(history, as_of)
+    for key, (size, retained, _) in before.items():
+        assert after[key][0] >= size
+        if key[3] == "rolling":
+            assert after[key][1] >= retained
+
+
+@few
+@given(history=entities(), as_of=days, chance=st.randoms(use_true_random=False))
+def test_the_order_of_rows_and_the_time_zone_of_the_session_change_nothing(
+    models, history, as_of, chance
+):
+    rows = models.cohorts(history, as_of)
+    for entity in history:
+        chance.shuffle(entity.events)
+    chance.shuffle(history)
+    for timezone in ("Pacific/Auckland", "America/Los_Angeles"):
+        assert models.cohorts(history, as_of, timezone) == rows
+
+
+def test_a_month_later_is_the_next_calendar_month_however_long_it_is(models):
+    """31 January, 29 February and 31 March are three months in a row; 1 March is not February."""
+    entity = naive.Entity("person", "p", date(2028, 1, 31))
+    entity.cuts = {"segment": "unknown", "first_channel": "paid", "plan": "none"}
+    entity.events = [(date(2028, 2, 29), "a", 1), (date(2028, 3, 31), "a", 1)]
+    rows = models.cohorts([entity], date(2028, 3, 31))
+    key = ("default", "person", "month", "bounded", "all", "all", date(2028, 1, 1))
+    assert [rows[*key, n, n][1:] for n in range(3)] == [(1, True), (1, True), (1, False)]
+    entity.events = [(date(2028, 3, 1), "a", 1)]
+    rows = models.cohorts([entity], date(2028, 4, 1))
+    assert [rows[*key, n, n][1:] for n in range(4)] == [
+        (1, True),
+        (0, True),
+        (1, True),
+        (0, False),
+    ]
 
 
 def test_a_definition_of_retention_is_a_line_of_csv_and_a_build(world):
