@@ -58,7 +58,7 @@ class RetentionModels:
         self.rules = rules
         self.queries = {}
         for name in MODELS:
-            (path,) = compiled.rglob(f"{name}.sql")
+            (path,) = compiled.rglob(f"retention/{name}.sql")  # a unit test's is elsewhere
             self.queries[name] = path.read_text()
 
         self.connection = duckdb.connect(config={"threads": 1})
