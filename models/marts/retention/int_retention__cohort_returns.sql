@@ -25,167 +25,160 @@ days_looked_at as (
     where first_day = last_day
 ),
 
+horizon as (
+    select coalesce(max(last_day), 0) as last_day
+    from retention_windows
+),
+
+-- pairs of starts and returns are many: between here and the counts everything is a number
+definitions_numbered as (
+    select
+        retention_definitions.*,
+        row_number() over (order by definition_key) as definition_number
+    from retention_definitions
+),
+
+entities_numbered as (
+    select
+        int_retention__entities.*,
+        row_number() over (order by entity_type, entity_id) as entity_number,
+        dense_rank() over (order by entity_type, segment, first_channel, plan) as cut_number
+    from int_retention__entities
+),
+
+cuts as (
+    select distinct
+        cut_number,
+        entity_type,
+        segment,
+        first_channel,
+        plan
+    from entities_numbered
+),
+
 definitions_by_grain as (
     {%- for entity_type, is_for in entity_types.items() %}
     {%- set outer = loop %}
     {%- for grain, is_by in grains.items() %}
     select
-        definition_key,
+        definition_number,
         '{{ entity_type }}' as entity_type,
         '{{ grain }}' as grain,
         start_event,
         return_event,
-        start_counting,
-        has_cuts
-    from retention_definitions
+        start_counting
+    from definitions_numbered
     where {{ is_for }} and {{ is_by }}
     {% if not (outer.last and loop.last) %}union all{% endif %}
     {%- endfor %}
     {%- endfor %}
 ),
 
+event_days as (
+    select
+        entities_numbered.entity_type,
+        entities_numbered.entity_number,
+        entities_numbered.cut_number,
+        int_retention__event_days.event_key,
+        int_retention__event_days.activity_date
+    from int_retention__event_days
+    inner join entities_numbered
+        on
+            int_retention__event_days.entity_type = entities_numbered.entity_type
+            and int_retention__event_days.entity_id = entities_numbered.entity_id
+),
+
 event_periods as (
     {%- for grain in grains %}
     select distinct
         entity_type,
-        entity_id,
+        entity_number,
+        cut_number,
         event_key,
         '{{ grain }}' as grain,
         {{ period_index(grain, 'activity_date') }} as period_index,
         {{ period_start(grain, 'activity_date') }} as period_date
-    from int_retention__event_days
+    from event_days
     {% if not loop.last %}union all{% endif %}
     {%- endfor %}
 ),
 
--- the window over everybody's whole history makes a first time the first time ever
-event_periods_numbered as (
+-- over everybody's whole history: a first time is the first time ever
+histories as (
     select
-        event_periods.*,
-        row_number() over (
-            partition by entity_type, entity_id, event_key, grain order by period_index
-        ) as place
+        entity_type,
+        entity_number,
+        cut_number,
+        event_key,
+        grain,
+        min(period_index) as first_period_index,
+        min(period_date) as first_period_date,
+        max(period_index) as last_period_index
     from event_periods
+    group by entity_type, entity_number, cut_number, event_key, grain
 ),
 
 starts as (
     select
-        definitions_by_grain.definition_key,
-        definitions_by_grain.entity_type,
+        definitions_by_grain.definition_number,
         definitions_by_grain.grain,
         definitions_by_grain.return_event,
-        event_periods_numbered.entity_id,
-        event_periods_numbered.period_index as cohort_index,
-        event_periods_numbered.period_date as cohort_date,
-        case when definitions_by_grain.has_cuts then int_retention__entities.segment end as segment,
-        case when definitions_by_grain.has_cuts then int_retention__entities.first_channel end as first_channel,
-        case when definitions_by_grain.has_cuts then int_retention__entities.plan end as plan
+        histories.entity_number,
+        histories.cut_number,
+        histories.first_period_index as cohort_index,
+        histories.first_period_date as cohort_date
     from definitions_by_grain
-    inner join event_periods_numbered
+    inner join histories
         on
-            definitions_by_grain.entity_type = event_periods_numbered.entity_type
-            and definitions_by_grain.grain = event_periods_numbered.grain
-            and definitions_by_grain.start_event = event_periods_numbered.event_key
-    inner join int_retention__entities
+            definitions_by_grain.entity_type = histories.entity_type
+            and definitions_by_grain.grain = histories.grain
+            and definitions_by_grain.start_event = histories.event_key
+    where definitions_by_grain.start_counting = 'first_time'
+    union all
+    select
+        definitions_by_grain.definition_number,
+        definitions_by_grain.grain,
+        definitions_by_grain.return_event,
+        event_periods.entity_number,
+        event_periods.cut_number,
+        event_periods.period_index as cohort_index,
+        event_periods.period_date as cohort_date
+    from definitions_by_grain
+    inner join event_periods
         on
-            event_periods_numbered.entity_type = int_retention__entities.entity_type
-            and event_periods_numbered.entity_id = int_retention__entities.entity_id
-    where event_periods_numbered.place = 1 or definitions_by_grain.start_counting = 'recurring'
+            definitions_by_grain.entity_type = event_periods.entity_type
+            and definitions_by_grain.grain = event_periods.grain
+            and definitions_by_grain.start_event = event_periods.event_key
+    where definitions_by_grain.start_counting = 'recurring'
 ),
 
 -- coming back is coming in a later period than that of the start
 returns as (
     select
-        starts.definition_key,
-        starts.entity_type,
+        starts.definition_number,
         starts.grain,
-        starts.entity_id,
+        starts.entity_number,
+        starts.cut_number,
         starts.cohort_index,
-        starts.cohort_date,
-        starts.segment,
-        starts.first_channel,
-        starts.plan,
         event_periods.period_index - starts.cohort_index as period_number
     from starts
+    cross join horizon
     inner join event_periods
         on
-            starts.entity_type = event_periods.entity_type
-            and starts.entity_id = event_periods.entity_id
+            starts.entity_number = event_periods.entity_number
             and starts.grain = event_periods.grain
             and starts.return_event = event_periods.event_key
             and starts.cohort_index < event_periods.period_index
-),
-
-last_returns as (
-    select
-        definition_key,
-        entity_type,
-        grain,
-        entity_id,
-        cohort_index,
-        cohort_date,
-        segment,
-        first_channel,
-        plan,
-        max(period_number) as period_number
-    from returns
-    group by
-        definition_key,
-        entity_type,
-        grain,
-        entity_id,
-        cohort_index,
-        cohort_date,
-        segment,
-        first_channel,
-        plan
-),
-
--- a cohort of a day is looked at on a few days only: the last return counts up to the last of
--- them it reaches
-last_returns_in_windows as (
-    select *
-    from last_returns
-    where grain != 'day'
-    union all
-    select
-        last_returns.definition_key,
-        last_returns.entity_type,
-        last_returns.grain,
-        last_returns.entity_id,
-        last_returns.cohort_index,
-        last_returns.cohort_date,
-        last_returns.segment,
-        last_returns.first_channel,
-        last_returns.plan,
-        max(days_looked_at.day_number) as period_number
-    from last_returns
-    inner join days_looked_at
-        on last_returns.period_number >= days_looked_at.day_number
-    where last_returns.grain = 'day'
-    group by
-        last_returns.definition_key,
-        last_returns.entity_type,
-        last_returns.grain,
-        last_returns.entity_id,
-        last_returns.cohort_index,
-        last_returns.cohort_date,
-        last_returns.segment,
-        last_returns.first_channel,
-        last_returns.plan
+    where starts.grain != 'day' or event_periods.period_index - starts.cohort_index <= horizon.last_day
 ),
 
 returns_in_brackets as (
     select distinct
-        returns.definition_key,
-        returns.entity_type,
+        returns.definition_number,
         returns.grain,
-        returns.entity_id,
+        returns.entity_number,
+        returns.cut_number,
         returns.cohort_index,
-        returns.cohort_date,
-        returns.segment,
-        returns.first_channel,
-        returns.plan,
         retention_windows.first_day,
         retention_windows.last_day
     from returns
@@ -196,92 +189,126 @@ returns_in_brackets as (
     where returns.grain = 'day' and retention_windows.first_day < retention_windows.last_day
 ),
 
-members as (
+last_returns as (
+    select
+        starts.definition_number,
+        starts.grain,
+        starts.cut_number,
+        starts.cohort_index,
+        histories.last_period_index - starts.cohort_index as period_number,
+        count(*) as count_entities
+    from starts
+    inner join histories
+        on
+            starts.entity_number = histories.entity_number
+            and starts.grain = histories.grain
+            and starts.return_event = histories.event_key
+            and starts.cohort_index < histories.last_period_index
+    group by 1, 2, 3, 4, 5
+),
+
+-- a cohort of a day is looked at on a few days only: a last return counts up to the last of
+-- them it reaches
+last_returns_looked_at as (
+    select
+        last_returns.definition_number,
+        last_returns.grain,
+        last_returns.cut_number,
+        last_returns.cohort_index,
+        last_returns.count_entities,
+        last_returns.period_number as last_return_number,
+        max(case when last_returns.grain = 'day' then days_looked_at.day_number else last_returns.period_number end)
+            as period_number
+    from last_returns
+    left join days_looked_at
+        on last_returns.grain = 'day' and last_returns.period_number >= days_looked_at.day_number
+    group by 1, 2, 3, 4, 5, 6
+),
+
+counts as (
     select
         'cohort' as measure,
-        definition_key,
-        entity_type,
+        definition_number,
         grain,
+        cut_number,
         cohort_index,
-        cohort_date,
-        segment,
-        first_channel,
-        plan,
         0 as period_number,
-        0 as last_period_number
+        0 as last_period_number,
+        count(*) as count_entities
     from starts
+    group by definition_number, grain, cut_number, cohort_index
     union all
     select
         'bounded' as measure,
-        definition_key,
-        entity_type,
+        definition_number,
         grain,
+        cut_number,
         cohort_index,
-        cohort_date,
-        segment,
-        first_channel,
-        plan,
         period_number,
-        period_number as last_period_number
+        period_number as last_period_number,
+        count(*) as count_entities
     from returns
     where grain != 'day' or period_number in (select day_number from days_looked_at)
+    group by definition_number, grain, cut_number, cohort_index, period_number
     union all
     select
         'bracket' as measure,
-        definition_key,
-        entity_type,
+        definition_number,
         grain,
+        cut_number,
         cohort_index,
-        cohort_date,
-        segment,
-        first_channel,
-        plan,
         first_day as period_number,
-        last_day as last_period_number
+        last_day as last_period_number,
+        count(*) as count_entities
     from returns_in_brackets
+    group by definition_number, grain, cut_number, cohort_index, first_day, last_day
     union all
     select
         'last' as measure,
-        definition_key,
-        entity_type,
+        definition_number,
+        grain,
+        cut_number,
+        cohort_index,
+        period_number,
+        period_number as last_period_number,
+        sum(count_entities) as count_entities
+    from last_returns_looked_at
+    where period_number is not null
+    group by definition_number, grain, cut_number, cohort_index, period_number
+),
+
+cohort_dates as (
+    select distinct
         grain,
         cohort_index,
-        cohort_date,
-        segment,
-        first_channel,
-        plan,
-        period_number,
-        period_number as last_period_number
-    from last_returns_in_windows
+        cohort_date
+    from starts
 ),
 
 final as (
     select
-        definition_key,
-        entity_type,
-        grain,
-        cohort_index,
-        cohort_date,
-        segment,
-        first_channel,
-        plan,
-        measure,
-        period_number,
-        last_period_number,
-        count(*) as count_entities
-    from members
-    group by
-        definition_key,
-        entity_type,
-        grain,
-        cohort_index,
-        cohort_date,
-        segment,
-        first_channel,
-        plan,
-        measure,
-        period_number,
-        last_period_number
+        definitions_numbered.definition_key,
+        cuts.entity_type,
+        counts.grain,
+        counts.cohort_index,
+        cohort_dates.cohort_date,
+        case when definitions_numbered.has_cuts then cuts.segment end as segment,
+        case when definitions_numbered.has_cuts then cuts.first_channel end as first_channel,
+        case when definitions_numbered.has_cuts then cuts.plan end as plan,
+        counts.measure,
+        counts.period_number,
+        counts.last_period_number,
+        cast(sum(counts.count_entities) as bigint) as count_entities
+    from counts
+    inner join definitions_numbered
+        on counts.definition_number = definitions_numbered.definition_number
+    inner join cuts
+        on counts.cut_number = cuts.cut_number
+    inner join cohort_dates
+        on
+            counts.grain = cohort_dates.grain
+            and counts.cohort_index = cohort_dates.cohort_index
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 )
 
 select * from final
