@@ -90,7 +90,7 @@ event_days as (
 
 event_periods as (
     {%- for grain in grains %}
-    select distinct
+    select {{ 'distinct' if grain != 'day' }}
         entity_type,
         entity_number,
         cut_number,
