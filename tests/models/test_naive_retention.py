@@ -273,7 +273,7 @@ RULES = naive.Rules(
 )
 
 few = hypothesis.settings(
-    max_examples=10,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(hypothesis.HealthCheck),
@@ -406,16 +406,20 @@ def test_an_event_later_than_all_others_never_lowers_rolling_retention(
 
 
 @few
-@given(history=entities(), as_of=as_of_days, chance=st.randoms(use_true_random=False))
+@given(
+    history=entities(),
+    as_of=as_of_days,
+    chance=st.randoms(use_true_random=False),
+    timezone=st.sampled_from(["Pacific/Auckland", "America/Los_Angeles"]),
+)
 def test_the_order_of_rows_and_the_time_zone_of_the_session_change_nothing(
-    models, history, as_of, chance
+    models, history, as_of, chance, timezone
 ):
     rows = models.cohorts(history, as_of)
     for entity in history:
         chance.shuffle(entity.events)
     chance.shuffle(history)
-    for timezone in ("Pacific/Auckland", "America/Los_Angeles"):
-        assert models.cohorts(history, as_of, timezone) == rows
+    assert models.cohorts(history, as_of, timezone) == rows
 
 
 def test_a_month_later_is_the_next_calendar_month_however_long_it_is(models):
