@@ -98,3 +98,74 @@
     ) as groups_in_order
     where place = 1
 {%- endmacro %}
+
+
+{#- The candidates for a milestone. The statistics run in Python inside DuckDB's adapter; an engine
+    whose adapter runs no Python model has none. -#}
+{% macro milestone_discovery() -%}
+    {{ return(adapter.dispatch('milestone_discovery', 'plg')()) }}
+{%- endmacro %}
+
+{% macro default__milestone_discovery() -%}
+    {{ ref('int_activation__discovery') }}
+{%- endmacro %}
+
+{% macro spark__milestone_discovery() -%}
+    (select
+        cast(null as string) as candidate_key,
+        cast(null as string) as kind,
+        cast(null as string) as definition,
+        cast(null as string) as event_name,
+        cast(null as int) as min_count,
+        cast(null as int) as within_days,
+        cast(null as string) as second_event_name,
+        cast(null as int) as second_min_count,
+        cast(null as int) as second_within_days,
+        cast(null as int) as candidate_rank,
+        cast(null as bigint) as people,
+        cast(null as bigint) as retained,
+        cast(null as bigint) as reached_retained,
+        cast(null as bigint) as reached_lost,
+        cast(null as double) as reach,
+        cast(null as double) as recall,
+        cast(null as double) as recall_low,
+        cast(null as double) as recall_high,
+        cast(null as double) as reach_lost_share,
+        cast(null as double) as reach_difference,
+        cast(null as double) as reach_difference_low,
+        cast(null as double) as reach_difference_high,
+        cast(null as double) as precision,
+        cast(null as double) as precision_low,
+        cast(null as double) as precision_high,
+        cast(null as double) as lift,
+        cast(null as double) as lift_low,
+        cast(null as double) as lift_high,
+        cast(null as double) as mutual_information_bits,
+        cast(null as double) as p_value,
+        cast(null as double) as p_value_adjusted,
+        cast(null as double) as score,
+        cast(null as double) as score_low,
+        cast(null as double) as score_high,
+        cast(null as int) as cohorts_checked,
+        cast(null as int) as cohorts_positive,
+        cast(null as double) as lowest_cohort_lift,
+        cast(null as double) as highest_cohort_lift,
+        cast(null as bigint) as held_out_people,
+        cast(null as bigint) as held_out_retained,
+        cast(null as bigint) as held_out_reached_retained,
+        cast(null as bigint) as held_out_reached_lost,
+        cast(null as double) as held_out_lift,
+        cast(null as double) as held_out_lift_low,
+        cast(null as double) as held_out_lift_high,
+        cast(null as double) as held_out_gain,
+        cast(null as double) as held_out_gain_low,
+        cast(null as double) as held_out_gain_high,
+        cast(null as boolean) as is_value_event,
+        cast(null as boolean) as is_supported,
+        cast(null as boolean) as is_significant,
+        cast(null as boolean) as is_stable,
+        cast(null as boolean) as is_confirmed,
+        cast(null as boolean) as is_better_than_its_halves,
+        cast(null as boolean) as is_proposable
+    where false)
+{%- endmacro %}
