@@ -23,10 +23,13 @@ than average, a stricter one loses people who stay more.
 **Intervals.** Precision and recall: Wilson. Difference in reach (and the score, which is that
 times the share lost): Newcombe. Lift: the delta method on its logarithm (multinomial).
 
-**Many candidates.** Hundreds are tried, so one of them looks good by chance. The likelihood-ratio
-test (G = 2n × mutual information, chi-square with one degree of freedom) is adjusted by Holm over
-all candidates tried, pairs included; and what passes is looked at once more in the latest cohorts,
-which had no part in choosing. A pair must beat its better half by more than its interval.
+**Test.** Cochran-Mantel-Haenszel over the monthly cohorts: months that differ both in how many
+reach something and in how many stay make no relation between the two.
+
+**Many candidates.** Hundreds are tried, so one of them looks good by chance. The p values are
+adjusted by Holm over all candidates tried, pairs included; and what passes is looked at once more
+in the latest cohorts, which had no part in choosing (one test, so not adjusted). A pair must beat
+its better half by more than its interval.
 
 Correlation only: a proposal is a reason for an experiment, never a change by itself.
 """
@@ -88,6 +91,7 @@ CANDIDATES = pa.schema(
         ("held_out_lift", pa.float64()),
         ("held_out_lift_low", pa.float64()),
         ("held_out_lift_high", pa.float64()),
+        ("held_out_p_value", pa.float64()),
         ("held_out_gain", pa.float64()),
         ("held_out_gain_low", pa.float64()),
         ("held_out_gain_high", pa.float64()),
@@ -185,6 +189,7 @@ class _People:
     """The people in the order of their cohorts, and how often each did what within each window."""
 
     def __init__(self, people: pa.Table, counts: pa.Table, settings: DiscoverySettings):
+        people = people.sort_by("person_id")  # sums in one order: the same last digit every time
         months = np.array(people["cohort_month"].to_pylist(), dtype="datetime64[D]")
         self.cohorts, self.cohort = np.unique(months, return_inverse=True)
         self.retained = np.array(people["is_retained"].to_pylist(), dtype=bool)
@@ -238,7 +243,8 @@ def discover(people: pa.Table, counts: pa.Table, settings: DiscoverySettings) ->
     `people`: person_id, cohort_month (date), is_retained, is_activated (by the definition in
     force, before the outcome begins): one row a person whose outcome is known. `counts`: person_id,
     event_name, window_days, count_events, is_value_event: rows of nothing may be left out.
-    Empty where nobody, everybody or fewer than twice the minimum support is retained or lost.
+    Empty where there are fewer people than twice the minimum support or all of one month, and
+    where all or none are retained.
     The same input gives the same output; nothing is sampled.
     """
     retained = sum(people["is_retained"].to_pylist())
@@ -247,6 +253,8 @@ def discover(people: pa.Table, counts: pa.Table, settings: DiscoverySettings) ->
         return CANDIDATES.empty_table()
     known = _People(people, counts, settings)
     chosen = ~known.held_out
+    if len(known.cohorts) < 2:
+        return CANDIDATES.empty_table()
     if not known.retained[chosen].any() or known.retained[chosen].all():
         return CANDIDATES.empty_table()
 
@@ -348,6 +356,8 @@ def _judged(
         "held_out_lift": late[0],
         "held_out_lift_low": late[1],
         "held_out_lift_high": late[2],
+        "p_value": _p_values(known, tables, chosen),
+        "held_out_p_value": _p_values(known, tables, known.held_out),
     }
     column |= _cohort_lifts(known, tables, settings)
     column |= _gains(known, candidates, settings)
@@ -358,7 +368,8 @@ def _judged(
     tested = tried & supported
     adjusted = np.full(len(a), np.nan)
     if tested.any():
-        adjusted[tested] = multipletests(column["p_value"][tested], method="holm")[1]
+        p_value = np.nan_to_num(column["p_value"][tested], nan=1.0)
+        adjusted[tested] = multipletests(p_value, method="holm")[1]
     column["p_value_adjusted"] = adjusted
     score = column["score"]
     singles = {c.conditions[0]: i for i, c in enumerate(candidates) if c.kind == "single"}
@@ -386,7 +397,8 @@ def _judged(
                 column["cohorts_positive"] >= settings.min_stable_share * column["cohorts_checked"]
             ),
             "is_confirmed": (late_a + late_b >= settings.min_support_people / 3)
-            & (column["held_out_lift_low"] > 1),
+            & (column["held_out_lift_low"] > 1)
+            & (column["held_out_p_value"] <= 1 - settings.confidence_level),
             "is_better_than_its_halves": column["score_low"] > halves,
         }
     column["is_proposable"] = tried & np.logical_and.reduce(
@@ -408,7 +420,6 @@ def _judged(
 def _figures(a, b, retained: int, n: int, confidence: float) -> dict[str, np.ndarray]:
     """What the 2 × 2 tables say; `a`, `b`: retained and lost people who reached each."""
     from scipy.special import xlogy
-    from scipy.stats import chi2
     from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
     alpha = 1 - confidence
@@ -456,11 +467,31 @@ def _figures(a, b, retained: int, n: int, confidence: float) -> dict[str, np.nda
         "lift_low": lift_low,
         "lift_high": lift_high,
         "mutual_information_bits": information / np.log(2),
-        "p_value": chi2.sf(2 * n * information, 1),
         "score": recall - reaching / n,
         "score_low": lost / n * difference[0],
         "score_high": lost / n * difference[1],
     }
+
+
+def _p_values(known: _People, tables: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Cochran-Mantel-Haenszel test of each candidate over the cohorts of `of`; NaN without any.
+
+    A cohort in which all or none reach it or stay says nothing and is left out.
+    """
+    from statsmodels.stats.contingency_tables import StratifiedTable
+
+    cohorts = np.unique(known.cohort[of])
+    retained = np.bincount(known.cohort, weights=known.retained)[cohorts]
+    lost = np.bincount(known.cohort, weights=~known.retained)[cohorts]
+    found = np.full(len(tables), np.nan)
+    for i, table in enumerate(tables[:, cohorts].astype(float)):
+        a, b = table[:, 1], table[:, 0]
+        cells = np.array([[a, b], [retained - a, lost - b]])
+        telling = (cells.sum(axis=0) > 0).all(axis=0) & (cells.sum(axis=1) > 0).all(axis=0)
+        if telling.any():
+            stratified = StratifiedTable(cells[:, :, telling])
+            found[i] = stratified.test_null_odds(correction=False).pvalue
+    return found
 
 
 def _lift(a, b, retained: int, n: int, confidence: float) -> tuple[np.ndarray, ...]:

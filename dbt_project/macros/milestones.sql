@@ -157,6 +157,7 @@
         cast(null as double) as held_out_lift,
         cast(null as double) as held_out_lift_low,
         cast(null as double) as held_out_lift_high,
+        cast(null as double) as held_out_p_value,
         cast(null as double) as held_out_gain,
         cast(null as double) as held_out_gain_low,
         cast(null as double) as held_out_gain_high,

@@ -51,6 +51,7 @@ final as (
         held_out_lift,
         held_out_lift_low,
         held_out_lift_high,
+        held_out_p_value,
         held_out_gain,
         held_out_gain_low,
         held_out_gain_high,
