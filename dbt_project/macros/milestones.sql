@@ -28,8 +28,8 @@
 
 {#-
     When each person met each condition. `counted_events` is a CTE with one row an event that
-    counts: person_id, condition_id, min_count, min_distinct_days, event_at. The answer is the
-    event that crosses the threshold: the min_count-th one, and for distinct days the first
+    counts: person_id, condition_id, min_count, min_distinct_days, property_value (the thing it is
+    about, where only events of the same one add up), event_at. The answer is the event that crosses the threshold: the min_count-th one, and for distinct days the first
     one on the min_distinct_days-th UTC date, whichever is later.
 -#}
 {% macro threshold_crossings(counted_events) -%}
@@ -45,10 +45,10 @@
             min_distinct_days,
             event_at,
             row_number() over (
-                partition by person_id, condition_id order by event_at
+                partition by person_id, condition_id, property_value order by event_at
             ) as event_number,
             dense_rank() over (
-                partition by person_id, condition_id order by cast(event_at as date)
+                partition by person_id, condition_id, property_value order by cast(event_at as date)
             ) as day_number
         from {{ counted_events }}
     ) as numbered

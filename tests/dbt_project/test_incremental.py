@@ -24,6 +24,7 @@ MODELS = [
     "stg_events__event_names",
     "stg_events__property_kinds",
     "stg_events__usage_reports",
+    "stg_events__counted_properties",
     "stg_events__ips",
     "stg_events__companies",
 ]
