@@ -26,10 +26,11 @@ times the share lost): Newcombe. Lift: the delta method on its logarithm (multin
 **Test.** Cochran-Mantel-Haenszel over the monthly cohorts: months that differ both in how many
 reach something and in how many stay make no relation between the two.
 
-**Many candidates.** Hundreds are tried, so one of them looks good by chance. The p values are
-adjusted by Holm over all candidates tried, pairs included; and what passes is looked at once more
-in the latest cohorts, which had no part in choosing (one test, so not adjusted). A pair must beat
-its better half by more than its interval.
+**Many candidates.** Hundreds are tried, so one of them looks good by chance. Half of the error
+allowed goes to the singles (Holm over those tried), half to the pairs (Bonferroni over all pairs
+there could have been, as those tried were picked by the same data). What passes is looked at once
+more in the latest cohorts, which had no part in choosing. A pair must beat its better half by more
+than its interval.
 
 Correlation only: a proposal is a reason for an experiment, never a change by itself.
 """
@@ -335,8 +336,6 @@ def _judged(
     tables: np.ndarray,
     settings: DiscoverySettings,
 ) -> pa.Table:
-    from statsmodels.stats.multitest import multipletests
-
     chosen = ~known.held_out
     a, b = _train(known, tables)
     column: dict[str, Any] = _figures(
@@ -366,11 +365,7 @@ def _judged(
     reaching = a + b
     supported = np.minimum(reaching, column["people"] - reaching) >= settings.min_support_people
     tested = tried & supported
-    adjusted = np.full(len(a), np.nan)
-    if tested.any():
-        p_value = np.nan_to_num(column["p_value"][tested], nan=1.0)
-        adjusted[tested] = multipletests(p_value, method="holm")[1]
-    column["p_value_adjusted"] = adjusted
+    column["p_value_adjusted"] = adjusted = _adjusted(candidates, column["p_value"], tested)
     score = column["score"]
     singles = {c.conditions[0]: i for i, c in enumerate(candidates) if c.kind == "single"}
     halves = np.array(
@@ -415,6 +410,29 @@ def _judged(
         ]
     )
     return _as_table(candidates, column, tested)
+
+
+def _adjusted(
+    candidates: Sequence[_Candidate], p_values: np.ndarray, tested: np.ndarray
+) -> np.ndarray:
+    """Singles by Holm, pairs by Bonferroni over all there could have been; half the error each.
+
+    The pairs tried are made of the singles that looked best in the same data: to correct for the
+    few that were tried would forget the many that were not because they looked worse.
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    adjusted = np.full(len(candidates), np.nan)
+    p_values = np.nan_to_num(p_values, nan=1.0)
+    kinds = np.array([candidate.kind for candidate in candidates])
+    singles, pairs = tested & (kinds == "single"), tested & (kinds == "pair")
+    if singles.any():
+        adjusted[singles] = np.minimum(2 * multipletests(p_values[singles], method="holm")[1], 1)
+    events = [candidates[i].conditions[0].event_name for i in np.flatnonzero(singles)]
+    of_each = np.unique(events, return_counts=True)[1]
+    possible_pairs = (len(events) ** 2 - int((of_each**2).sum())) // 2
+    adjusted[pairs] = np.minimum(2 * possible_pairs * p_values[pairs], 1)
+    return adjusted
 
 
 def _figures(a, b, retained: int, n: int, confidence: float) -> dict[str, np.ndarray]:
