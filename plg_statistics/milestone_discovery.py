@@ -42,6 +42,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 CURRENT = "current definition"
 
@@ -186,39 +187,38 @@ class _Candidate:
         return " and ".join(str(condition) for condition in self.conditions) or CURRENT
 
 
+def _numpy(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
+    if isinstance(column, pa.ChunkedArray):
+        return column.to_numpy()
+    return column.to_numpy(zero_copy_only=False)
+
+
 class _People:
     """The people in the order of their cohorts, and how often each did what within each window."""
 
     def __init__(self, people: pa.Table, counts: pa.Table, settings: DiscoverySettings):
         people = people.sort_by("person_id")  # sums in one order: the same last digit every time
-        months = np.array(people["cohort_month"].to_pylist(), dtype="datetime64[D]")
+        months = _numpy(people["cohort_month"]).astype("datetime64[D]")
         self.cohorts, self.cohort = np.unique(months, return_inverse=True)
-        self.retained = np.array(people["is_retained"].to_pylist(), dtype=bool)
-        self.is_current = np.array(people["is_activated"].to_pylist(), dtype=bool)
+        self.retained = _numpy(people["is_retained"]).astype(bool)
+        self.is_current = _numpy(people["is_activated"]).astype(bool)
         self.held_out = self._latest(settings.held_out_share)
-        place = {person: i for i, person in enumerate(people["person_id"].to_pylist())}
-        names = counts["event_name"].to_pylist()
-        self.events = sorted(set(names))
-        event_place = {name: i for i, name in enumerate(self.events)}
-        windows = counts["window_days"].to_pylist()
-        self.counts = {
-            days: np.zeros((len(self.events), len(place)), dtype=np.int32)
-            for days in settings.window_days
-        }
-        self.value_events = set()
-        for person, name, days, count, is_value in zip(
-            counts["person_id"].to_pylist(),
-            names,
-            windows,
-            counts["count_events"].to_pylist(),
-            counts["is_value_event"].to_pylist(),
-            strict=True,
-        ):
-            if person in place and days in self.counts:
-                self.counts[days][event_place[name], place[person]] = count
-                if is_value:
-                    self.value_events.add(name)
-        self._event_place = event_place
+
+        counts = counts.filter(pc.is_in(counts["person_id"], people["person_id"].combine_chunks()))
+        events = pa.array(sorted(pc.unique(counts["event_name"]).to_pylist()), pa.string())
+        self.events: list[str] = events.to_pylist()
+        self._event_place = {name: i for i, name in enumerate(self.events)}
+        value_events = counts.filter(counts["is_value_event"])["event_name"]
+        self.value_events = set(pc.unique(value_events).to_pylist())
+        person = _numpy(pc.index_in(counts["person_id"], people["person_id"].combine_chunks()))
+        event = _numpy(pc.index_in(counts["event_name"], events))
+        window, count = _numpy(counts["window_days"]), _numpy(counts["count_events"])
+        self.counts = {}
+        for days in settings.window_days:
+            dense = np.zeros((len(self.events), people.num_rows), dtype=np.int32)
+            within = window == days
+            dense[event[within], person[within]] = np.minimum(count[within], 2**31 - 1)
+            self.counts[days] = dense
 
     def _latest(self, share: float) -> np.ndarray:
         """Whose cohort is among the latest that together hold at least `share`; never all."""
@@ -248,7 +248,7 @@ def discover(people: pa.Table, counts: pa.Table, settings: DiscoverySettings) ->
     where all or none are retained.
     The same input gives the same output; nothing is sampled.
     """
-    retained = sum(people["is_retained"].to_pylist())
+    retained = pc.sum(people["is_retained"]).as_py() or 0
     lost = people.num_rows - retained
     if people.num_rows < 2 * settings.min_support_people or not retained or not lost:
         return CANDIDATES.empty_table()
@@ -388,9 +388,7 @@ def _judged(
             "is_significant": (adjusted <= settings.family_error_rate)
             & (column["lift_low"] >= settings.min_lift),
             "is_stable": (column["cohorts_checked"] >= 2)
-            & (
-                column["cohorts_positive"] >= settings.min_stable_share * column["cohorts_checked"]
-            ),
+            & (column["cohorts_positive"] >= settings.min_stable_share * column["cohorts_checked"]),
             "is_confirmed": (late_a + late_b >= settings.min_support_people / 3)
             & (column["held_out_lift_low"] > 1)
             & (column["held_out_p_value"] <= 1 - settings.confidence_level),

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from itertools import pairwise
 from statistics import median
 
 from warehouse.settings import PROJECT_ROOT
@@ -21,6 +21,7 @@ START = datetime(2026, 1, 5)  # a Monday
 AS_OF = datetime(2026, 4, 15, 13, 0)  # a Wednesday
 HORIZON_DAYS = 30
 RETURN_DAYS = (14, 30)
+EDGES = (0, 5 / 1440, 0.02, 0.5, 1, 2.99, 3, 6.9999, 7, 13.9999, 14, 29.9999, 30, 31)
 
 
 def seed(name: str) -> list[dict[str, str]]:
@@ -97,7 +98,7 @@ def make_company(seed_number: int, people: int = 70) -> Company:
     names = sorted({row["event_name"] for row in seed("milestone_definitions")})
     for number in range(people):
         person = f"p{number:02d}"
-        signup = START + timedelta(milliseconds=chance.randrange(int(99 * 86_400_000)))
+        signup = START + timedelta(milliseconds=chance.randrange(99 * 86_400_000))
         if number in (1, 2):  # two people tie on everything
             signup = START + timedelta(days=40, hours=9)
         if number == 3:  # stalled to the second
@@ -127,8 +128,11 @@ def make_company(seed_number: int, people: int = 70) -> Company:
         for name in names:
             for _ in range(chance.choice([0, 1, 2, 6, 14]) if chance.random() < keen else 0):
                 days = chance.choice(
-                    [0, 5 / 1440, 0.02, 0.5, 1, 2.99, 3, 6.9999, 7, 13.9999, 14, 29.9999, 30, 31]
-                    + [chance.random() * 3, chance.random() * 60]
+                    [
+                        *EDGES,
+                        chance.random() * 3,
+                        chance.random() * 60,
+                    ]
                 )
                 deal = chance.choice([None, "deal_1", "deal_2", "deal_3"])
                 company.do(person, name, signup + days * DAY, deal)
@@ -442,9 +446,7 @@ def _since(rule: dict, signup, lively, reached, person) -> datetime | None:
         at = reached["activation"][person][0]
         return None if any(t.date() > at.date() for t in lively) else at + wait
     assert rule["rule"] == "came_back"
-    back = [
-        later for earlier, later in zip(lively, lively[1:], strict=False) if later - earlier >= wait
-    ]
+    back = [later for earlier, later in pairwise(lively) if later - earlier >= wait]
     return back[-1] if back else None
 
 
@@ -477,5 +479,3 @@ def _prompt(line: str, audience: str, step: str | None) -> str | None:
 
 def as_of_aware(world: World) -> datetime:
     return world.as_of.replace(tzinfo=UTC)
-
-

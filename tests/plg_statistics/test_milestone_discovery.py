@@ -58,7 +58,7 @@ def test_of_500_companies_of_noise_few_have_a_significant_candidate_and_next_to_
         rows = found(noise(seed))
         significant += any((row["p_value_adjusted"] or 1) <= 0.05 for row in rows)
         false += bool(proposed(rows))
-    print(f"of 500 companies of noise {significant} had a significant candidate, {false} a proposal")
+    print(f"500 companies of noise: {significant} with a significant candidate, {false} proposals")
     assert binomtest(significant, 500, 0.05, alternative="greater").pvalue > 0.01
     assert binomtest(false, 500, 0.01, alternative="greater").pvalue > 0.01
 
