@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from statistics import median
 
 from warehouse.settings import PROJECT_ROOT
@@ -24,8 +25,8 @@ RETURN_DAYS = (14, 30)
 EDGES = (0, 5 / 1440, 0.02, 0.5, 1, 2.99, 3, 6.9999, 7, 13.9999, 14, 29.9999, 30, 31)
 
 
-def seed(name: str) -> list[dict[str, str]]:
-    with (SEEDS / f"{name}.csv").open(newline="") as file:
+def seed(name: str, folder: Path = SEEDS) -> list[dict[str, str]]:
+    with (folder / f"{name}.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -50,6 +51,10 @@ class World:
     account_of: dict[str, str | None]
     account_signups: dict[str, datetime]
     events: dict[str, list[Event]]
+    seeds: Path = SEEDS
+
+    def seed(self, name: str) -> list[dict[str, str]]:
+        return seed(name, self.seeds)
 
     def members(self, account: str) -> list[str]:
         return [person for person, own in self.account_of.items() if own == account]
@@ -153,7 +158,7 @@ def make_company(seed_number: int, people: int = 70) -> Company:
 def conditions(world: World, milestone: str, on: date) -> dict[int, list[dict]]:
     """group → its conditions in order, of the definition in force on a sign-up date."""
     groups: dict[int, list[dict]] = {}
-    for row in seed("milestone_definitions"):
+    for row in world.seed("milestone_definitions"):
         if row["product_line"] != world.line or row["milestone"] != milestone:
             continue
         if row["valid_from"] and date.fromisoformat(row["valid_from"]) > on:
@@ -175,7 +180,7 @@ def met(world: World, person: str, row: dict, begin: datetime, after: date | Non
     end = begin + int(row["within_days"]) * DAY if row["within_days"] else datetime.max
     one_thing = any(
         counted["product_line"] == world.line and counted["event_name"] == row["event_name"]
-        for counted in seed("milestone_counted_properties")
+        for counted in world.seed("milestone_counted_properties")
     )
     piles: dict[str | None, list[datetime]] = {}
     for event in world.events.get(person, []):
@@ -273,7 +278,7 @@ def window_days(world: World, on: date) -> int:
 
 def time_to_value(world: World) -> dict[tuple, tuple]:
     """(entity type, grain, week, bucket) → sign-ups, in the bucket, activated, median, mature."""
-    buckets = seed("milestone_time_buckets")
+    buckets = world.seed("milestone_time_buckets")
     cohorts: dict[tuple, list] = {}
     for kind, _, signup, activated in entities(world):
         cohorts.setdefault((kind, monday(signup)), []).append((signup, activated))
@@ -408,11 +413,11 @@ def habit_cohorts(world: World) -> dict[tuple, tuple]:
 
 def audiences(world: World) -> dict[tuple[str, str], tuple]:
     """(audience, person) → since, last completed step, next step, prompt key."""
-    ignored = {row["event_name"] for row in seed("audience_ignored_events")}
+    ignored = {row["event_name"] for row in world.seed("audience_ignored_events")}
     reached = milestones(world)
     known = person_conditions(world)
     found = {}
-    for rule in seed("audience_definitions"):
+    for rule in world.seed("audience_definitions"):
         for person, signup in world.signups.items():
             lively = sorted(
                 [e.at for e in world.events.get(person, []) if e.name not in ignored
@@ -429,7 +434,7 @@ def audiences(world: World) -> dict[tuple[str, str], tuple]:
             last_steps = {row[3] for row in done if row[4] == last}
             step = _next_step(rule["target_milestone"], known[person], reached, person)
             found[rule["audience"], person] = (
-                since, last_steps or {None}, step, _prompt(world.line, rule["audience"], step),
+                since, last_steps or {None}, step, _prompt(world, rule["audience"], step),
             )  # fmt: skip
     return found
 
@@ -464,10 +469,10 @@ def _next_step(target: str, rows: list[tuple], reached, person) -> str | None:
     return None
 
 
-def _prompt(line: str, audience: str, step: str | None) -> str | None:
+def _prompt(world: World, audience: str, step: str | None) -> str | None:
     best = None
-    for row in seed("audience_prompts"):
-        if row["product_line"] not in ("", line) or row["audience"] not in ("", audience):
+    for row in world.seed("audience_prompts"):
+        if row["product_line"] not in ("", world.line) or row["audience"] not in ("", audience):
             continue
         if row["next_step"] not in ("", step or "-"):
             continue

@@ -1,9 +1,17 @@
 """The activation marts of several product lines against a naive computation from the calls."""
 
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import duckdb
 import pytest
 
 from tests.models import naive_activation as naive
 from tests.small_installation import SmallInstallation
+from warehouse.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.pipeline
 LINES = [
@@ -154,3 +162,77 @@ def test_the_same_people_are_in_each_audience_since_the_same_moment(built):
         assert found[key][0] == since, key
         assert found[key][1] in last_steps, key
         assert found[key][2:] == [next_step, prompt], key
+
+
+@pytest.mark.proof
+def test_a_milestone_an_audience_and_a_bucket_change_with_csv_and_plg_build(
+    company_built, tmp_path
+):
+    """GIVEN three edited CSVs in a copy of the project WHEN `plg build` THEN that is how it is."""
+    company_built.choose("analytics")
+    project, home = tmp_path / "project", tmp_path / "home"
+    unneeded = shutil.ignore_patterns(".*", "__pycache__", "tests", "demo_company", "bench", "docs")
+    shutil.copytree(PROJECT_ROOT, project, ignore=unneeded)
+    company_built.rows("checkpoint")  # what is still in the write-ahead log goes into the file
+    shutil.copytree(company_built.installation.settings.home, home)
+    edit = project / "seeds"
+    _edit(
+        edit / "milestone_definitions.csv",
+        lambda line: line + "2026-03-01" if line.startswith("analytics,activation,") else line,
+        "analytics,activation,1,1,dashboard_viewed,2,2,20,,2026-03-01,",
+    )
+    _edit(edit / "audience_definitions.csv", str, "quiet,no_event,,5,9,No event for 5 days.")
+    _edit(
+        edit / "milestone_time_buckets.csv",
+        lambda line: line.replace("3,≤ 1 h,activated,60", "3,≤ 2 h,activated,120"),
+    )
+    world = replace(company_built.world, seeds=edit)
+    changed = "milestone_definitions audience_definitions milestone_time_buckets marts.activation"
+    environment = os.environ | {
+        "PLG_HOME": str(home),
+        "PLG_AS_OF": naive.as_of_aware(world).isoformat(),
+        "PYTHONPATH": str(project),
+    }
+    code = "from dagster_plg.cli import main; main()"
+    command = [sys.executable, "-c", code, "build", "--select", changed]
+    done = subprocess.run(
+        command, cwd=project, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:
+        rows = lambda sql: warehouse.execute(sql).fetchall()  # noqa: E731
+        activated = dict(
+            rows(
+                "select person, reached_at from activation.fct_person_milestones "
+                "join people using (person_id) where milestone = 'activation'"
+            )
+        )
+        buckets = {
+            tuple(row[:3]): row[3]
+            for row in rows(
+                "select entity_type, cohort_week, bucket, entities "
+                "from activation.rpt_time_to_value where segment = 'all' and cohort_grain = 'week'"
+            )
+        }
+        quiet = dict(
+            rows(
+                "select person, since_at from activation.fct_audience_members "
+                "join people using (person_id) where audience = 'quiet'"
+            )
+        )
+    before = {p: at for p, (at, _) in naive.milestones(company_built.world)["activation"].items()}
+    expected = {p: at for p, (at, _) in naive.milestones(world)["activation"].items()}
+    assert activated == expected != before
+    assert buckets == {
+        (kind, week, bucket): row[1]
+        for (kind, grain, week, bucket), row in naive.time_to_value(world).items()
+        if grain == "week"
+    }
+    members = {p: row[0] for (a, p), row in naive.audiences(world).items() if a == "quiet"}
+    assert quiet == members != {}
+
+
+def _edit(path, change, *added: str) -> None:
+    lines = [change(line) for line in path.read_text().splitlines()]
+    path.write_text("\n".join([*lines, *added]) + "\n")

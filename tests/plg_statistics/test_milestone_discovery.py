@@ -40,14 +40,14 @@ def proposed(rows: list[dict]) -> list[str]:
 
 
 def test_the_planted_event_count_and_window_come_out_on_top():
-    on_top = [proposed(found(planted(seed)))[0] for seed in range(8)]
+    on_top = [proposed(found(planted(seed)))[0] for seed in range(6)]
     assert all(definition.startswith("event_0 ") for definition in on_top)
     # neighbours (2 times, or within 3 days) hold mostly the same people: rarely one of them wins
-    assert on_top.count(PLANTED) >= 7
+    assert on_top.count(PLANTED) >= 5
 
 
 def test_noise_is_not_proposed():
-    assert [proposed(found(noise(seed))) for seed in range(15)] == [[]] * 15
+    assert [proposed(found(noise(seed))) for seed in range(10)] == [[]] * 10
 
 
 @pytest.mark.proof
