@@ -21,22 +21,36 @@ counted_properties as (
     where product_line = {{ product_line() }}
 ),
 
+counted_calls as (
+    select
+        message_id,
+        user_id,
+        anonymous_id,
+        event_name,
+        properties,
+        event_at,
+        received_date
+    from calls
+    where
+        {{ received_days_to_build() }}
+        and call_type = 'track'
+        and exclusion_reason is null
+        and event_name in (select event_name from counted_properties)
+),
+
 properties_read as (
     select
-        calls.message_id,
-        calls.user_id,
-        calls.anonymous_id,
-        calls.event_name,
-        {{ clean_text(json_text_of('calls.properties', 'counted_properties.property_name')) }} as property_value,
-        calls.event_at,
-        calls.received_date
-    from calls
+        counted_calls.message_id,
+        counted_calls.user_id,
+        counted_calls.anonymous_id,
+        counted_calls.event_name,
+        {{ clean_text(json_text_of('counted_calls.properties', 'counted_properties.property_name')) }}
+            as property_value,
+        counted_calls.event_at,
+        counted_calls.received_date
+    from counted_calls
     inner join counted_properties
-        on calls.event_name = counted_properties.event_name
-    where
-        {{ received_days_to_build('calls.received_date') }}
-        and calls.call_type = 'track'
-        and calls.exclusion_reason is null
+        on counted_calls.event_name = counted_properties.event_name
 ),
 
 final as (
