@@ -7,7 +7,7 @@ their events. `Company` makes a small one with the edges of every window in it.
 import csv
 import random
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -480,6 +480,32 @@ def _prompt(world: World, audience: str, step: str | None) -> str | None:
         if best is None or fit > best[0]:
             best = (fit, row["prompt_key"])
     return best[1] if best else None
+
+
+def world_of_core(query: Callable[[str], list[tuple]]) -> World:
+    """A built company as the core facts tell it: every event with its exact time and person."""
+    [(as_of,)] = query("select as_of_at from core.dim_as_of")
+    people = query(
+        "select person_id, signed_up_at, primary_account_id from core.dim_people "
+        f"where signed_up_at <= timestamp '{as_of}'"
+    )
+    accounts = query(
+        f"select account_id, signed_up_at from core.dim_accounts where signed_up_at <= '{as_of}'"
+    )
+    events: dict[str, list[Event]] = {person: [] for person, _, _ in people}
+    for person, name, at in query(
+        "select person_id, event_name, event_at from core.fct_person_events"
+    ):
+        if person in events:
+            events[person].append(Event(name, at))
+    return World(
+        "analytics",
+        as_of,
+        {person: signup for person, signup, _ in people},
+        {person: account for person, _, account in people},
+        dict(accounts),
+        events,
+    )
 
 
 def as_of_aware(world: World) -> datetime:
