@@ -32,7 +32,8 @@ there could have been, as those tried were picked by the same data). What passes
 more in the latest cohorts, which had no part in choosing. A pair must beat its better half by more
 than its interval.
 
-Correlation only: a proposal is a reason for an experiment, never a change by itself.
+People of one account count as independent, which they are not quite: intervals are a little too
+narrow. Correlation only: a proposal is a reason for an experiment, never a change by itself.
 """
 
 from collections.abc import Sequence
