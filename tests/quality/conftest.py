@@ -193,8 +193,12 @@ create table pql.fct_transitions as
         'watching' as from_tier, 'hot' as to_tier, timestamp '2026-06-29 08:00' as transitioned_at;
 create table activation.rpt_activation_cohorts as
     select * from (values
-        (date '2026-06-01', 'all', 7, 3, 3 / 7), (date '2026-06-01', '1-50', 7, 3, 3 / 7)
-    ) as t(cohort_week, segment, signups, activated_7d, activation_rate);
+        (date '2026-06-01', 'all', 7, 3, 3 / 7, true),
+        (date '2026-06-01', '1-50', 7, 3, 3 / 7, true)
+    ) as t(cohort_week, segment, signups, activated_7d, activation_rate, is_mature);
+create table activation.fct_audience_members as
+    select 'dormant' as audience, 'per_1' as person_id, timestamp '2026-06-20' as since_at,
+        timestamp '2026-07-06' as until_at;
 create table activation.fct_person_milestones as
     select 'per_1' as person_id, m as milestone, timestamp '2026-06-02' as reached_at,
         15 as minutes_since_signup

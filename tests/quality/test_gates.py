@@ -209,6 +209,8 @@ MARTS_DAMAGE = {
     "milestones_after_signup": "update activation.fct_person_milestones "
     "set minutes_since_signup = -3 where milestone = 'setup'",
     "milestones_known_people": "update activation.fct_person_milestones set person_id = 'per_x'",
+    "audience_members_known": "update activation.fct_audience_members "
+    "set until_at = timestamp '2026-06-30'",
     "funnel_only_narrows": "update funnel.rpt_funnel set entities = 4 where stage = 'paying'",
     "funnel_conversions_are_shares": "update funnel.rpt_funnel set conversion_from_previous = 1.5 "
     "where stage = 'pql'",
@@ -361,6 +363,17 @@ def test_registered_names_are_recognised_however_they_are_spelt(built):
         "when line_number % 3 = 1 then 'createReport' else 'create_report' end",
     )
     assert failed(run_gate(built, "raw")) == set()
+
+
+def test_a_milestone_nobody_reaches_any_more_is_a_warning(built):
+    run_sql(
+        built.warehouse_path,
+        "update activation.rpt_activation_cohorts "
+        "set signups = 60, activated_7d = 0, activation_rate = 0",
+    )
+    report = run_gate(built, "marts")
+    assert report.passed
+    assert [result.key for result in report.warnings] == ["activation_is_reached_by_somebody"]
 
 
 def test_a_low_match_rate_with_the_crm_is_a_warning(built):
