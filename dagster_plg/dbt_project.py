@@ -5,7 +5,7 @@ share this process, and one parsed manifest.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from graphlib import TopologicalSorter
 from typing import Any
@@ -24,6 +24,7 @@ from dagster import (
     TableSchema,
 )
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
+from dbt.artifacts.resources.types import NodeType
 
 from warehouse.dbt import DBT_PROJECT_DIR, QUICK, run_dbt
 from warehouse.dbt_state import (
@@ -86,11 +87,12 @@ def _layer(node: Mapping[str, Any]) -> str:
 
 @dataclass
 class DbtProjectState:
-    """The parsed project: the manifest as plain dictionaries and as dbt's own object, and the
-    fingerprint of the files it was parsed from."""
+    """The parsed project: the manifest as plain dictionaries and as dbt's own object, whole and
+    without its tests, and the fingerprint of the files it was parsed from."""
 
     manifest_json: dict[str, Any]
     manifest: Any = field(repr=False)
+    without_tests: Any = field(repr=False)
     fingerprint: str
 
 
@@ -105,8 +107,20 @@ def parsed_project() -> DbtProjectState:
     if not result.success:
         raise RuntimeError(f"dbt cannot parse the project in {DBT_PROJECT_DIR}: {result.exception}")
     # not from dbt's manifest.json, which another process may be writing
-    manifest_json = result.result.writable_manifest().to_dict(omit_none=False)
-    return DbtProjectState(manifest_json, result.result, fingerprint)
+    manifest = result.result
+    manifest_json = manifest.writable_manifest().to_dict(omit_none=False)
+    return DbtProjectState(manifest_json, manifest, _without_tests(manifest), fingerprint)
+
+
+def _without_tests(manifest: Any) -> Any:
+    """What a build needs: most of a project's nodes are tests, and dbt draws the graph of all it
+    is given with every command."""
+    nodes = {
+        unique_id: node
+        for unique_id, node in manifest.nodes.items()
+        if node.resource_type != NodeType.Test
+    }
+    return replace(manifest, nodes=nodes, unit_tests={})
 
 
 @cache
@@ -234,21 +248,12 @@ def run_dbt_layer(
     are_built = are_definitions_built(settings, state.fingerprint, set(definitions))
     seeds = {one["unique_id"] for one in definitions.values() if one["resource_type"] == "seed"}
     skipped: list[str] = []
-    # `run` links no tests into the graph as `build` does, and so starts sooner
-    command = ["run"]
+    command = ["build"]  # no tests: the manifest below has none
     if context.is_subset:
         select = " ".join(sorted(key.path[-1] for key in context.selected_asset_keys))
     elif layer == "staging" and are_built:
         skipped = [node["unique_id"] for node in definitions.values()]
         command += ["--exclude", "resource_type:seed", "fqn:plg.staging,config.materialized:view"]
-    if layer == "staging" and not skipped:  # there may be seeds
-        command = [
-            "build",
-            "--exclude-resource-type",
-            "test",
-            "--exclude-resource-type",
-            "unit_test",
-        ]
     tests = compiled_tests(settings, state.manifest, state.fingerprint)
     if context.is_subset and not context.selected_asset_keys:  # a click on a check
         checks, outcomes = _checks(context, settings, layer, tests)
@@ -258,7 +263,7 @@ def run_dbt_layer(
     outcome = run_dbt(
         settings,
         [*QUICK, *command, "--select", *select.split()],
-        manifest=state.manifest,
+        manifest=state.without_tests,
     )
     if outcome.exception is not None:
         raise Failure(f"dbt stopped: {outcome.exception}")

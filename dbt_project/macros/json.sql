@@ -21,6 +21,20 @@
 {%- endmacro %}
 
 
+{#- The same under a key that is SQL (a column or a literal) and not a path. -#}
+{% macro json_text_of(column, key) -%}
+    {{ return(adapter.dispatch('json_text_of', 'plg')(column, key)) }}
+{%- endmacro %}
+
+{% macro default__json_text_of(column, key) -%}
+    json_extract_string({{ column }}, '$."' || {{ key }} || '"')
+{%- endmacro %}
+
+{% macro spark__json_text_of(column, key) -%}
+    get_json_object({{ column }}, '$["' || {{ key }} || '"]')
+{%- endmacro %}
+
+
 {% macro json_number(column, path, data_type='double') -%}
     try_cast({{ json_text(column, path) }} as {{ data_type }})
 {%- endmacro %}

@@ -28,8 +28,8 @@
 
 {#-
     When each person met each condition. `counted_events` is a CTE with one row an event that
-    counts: person_id, condition_id, min_count, min_distinct_days, event_at. The answer is the
-    event that crosses the threshold: the min_count-th one, and for distinct days the first
+    counts: person_id, condition_id, min_count, min_distinct_days, property_value (the thing it is
+    about, where only events of the same one add up), event_at. The answer is the event that crosses the threshold: the min_count-th one, and for distinct days the first
     one on the min_distinct_days-th UTC date, whichever is later.
 -#}
 {% macro threshold_crossings(counted_events) -%}
@@ -45,10 +45,10 @@
             min_distinct_days,
             event_at,
             row_number() over (
-                partition by person_id, condition_id order by event_at
+                partition by person_id, condition_id, property_value order by event_at
             ) as event_number,
             dense_rank() over (
-                partition by person_id, condition_id order by cast(event_at as date)
+                partition by person_id, condition_id, property_value order by cast(event_at as date)
             ) as day_number
         from {{ counted_events }}
     ) as numbered
@@ -97,4 +97,76 @@
         ) as groups_reached
     ) as groups_in_order
     where place = 1
+{%- endmacro %}
+
+
+{#- The candidates for a milestone. The statistics run in Python inside DuckDB's adapter; an engine
+    whose adapter runs no Python model has none. -#}
+{% macro milestone_discovery() -%}
+    {{ return(adapter.dispatch('milestone_discovery', 'plg')()) }}
+{%- endmacro %}
+
+{% macro default__milestone_discovery() -%}
+    {{ ref('int_activation__discovery') }}
+{%- endmacro %}
+
+{% macro spark__milestone_discovery() -%}
+    (select
+        cast(null as string) as candidate_key,
+        cast(null as string) as kind,
+        cast(null as string) as definition,
+        cast(null as string) as event_name,
+        cast(null as int) as min_count,
+        cast(null as int) as within_days,
+        cast(null as string) as second_event_name,
+        cast(null as int) as second_min_count,
+        cast(null as int) as second_within_days,
+        cast(null as int) as candidate_rank,
+        cast(null as bigint) as people,
+        cast(null as bigint) as retained,
+        cast(null as bigint) as reached_retained,
+        cast(null as bigint) as reached_lost,
+        cast(null as double) as reach,
+        cast(null as double) as recall,
+        cast(null as double) as recall_low,
+        cast(null as double) as recall_high,
+        cast(null as double) as reach_lost_share,
+        cast(null as double) as reach_difference,
+        cast(null as double) as reach_difference_low,
+        cast(null as double) as reach_difference_high,
+        cast(null as double) as precision,
+        cast(null as double) as precision_low,
+        cast(null as double) as precision_high,
+        cast(null as double) as lift,
+        cast(null as double) as lift_low,
+        cast(null as double) as lift_high,
+        cast(null as double) as mutual_information_bits,
+        cast(null as double) as p_value,
+        cast(null as double) as p_value_adjusted,
+        cast(null as double) as score,
+        cast(null as double) as score_low,
+        cast(null as double) as score_high,
+        cast(null as int) as cohorts_checked,
+        cast(null as int) as cohorts_positive,
+        cast(null as double) as lowest_cohort_lift,
+        cast(null as double) as highest_cohort_lift,
+        cast(null as bigint) as held_out_people,
+        cast(null as bigint) as held_out_retained,
+        cast(null as bigint) as held_out_reached_retained,
+        cast(null as bigint) as held_out_reached_lost,
+        cast(null as double) as held_out_lift,
+        cast(null as double) as held_out_lift_low,
+        cast(null as double) as held_out_lift_high,
+        cast(null as double) as held_out_p_value,
+        cast(null as double) as held_out_gain,
+        cast(null as double) as held_out_gain_low,
+        cast(null as double) as held_out_gain_high,
+        cast(null as boolean) as is_value_event,
+        cast(null as boolean) as is_supported,
+        cast(null as boolean) as is_significant,
+        cast(null as boolean) as is_stable,
+        cast(null as boolean) as is_confirmed,
+        cast(null as boolean) as is_better_than_its_halves,
+        cast(null as boolean) as is_proposable
+    where false)
 {%- endmacro %}

@@ -209,6 +209,8 @@ MARTS_DAMAGE = {
     "milestones_after_signup": "update activation.fct_person_milestones "
     "set minutes_since_signup = -3 where milestone = 'setup'",
     "milestones_known_people": "update activation.fct_person_milestones set person_id = 'per_x'",
+    "audience_members_known": "update activation.fct_audience_members "
+    "set until_at = timestamp '2026-06-30'",
     "funnel_only_narrows": "update funnel.rpt_funnel set entities = 4 where stage = 'paying'",
     "funnel_conversions_are_shares": "update funnel.rpt_funnel set conversion_from_previous = 1.5 "
     "where stage = 'pql'",
@@ -224,6 +226,12 @@ MARTS_DAMAGE = {
     "retention_rate = retained / 8 where day_number = 7",
     "active_users_nested": "update retention.rpt_active_users set wau = 8",
     "lifecycle_states_known": "update retention.fct_lifecycle_weeks set state = 'new'",
+    "curves_hold_mature_cohorts_only": "update retention.rpt_retention_curves "
+    "set cohort_size = 210",
+    "growth_accounting_adds_up": "update retention.rpt_lifecycle set count_newly_dormant = 1 "
+    "where week = '2026-06-08'",
+    "adoption_is_a_share": "update retention.rpt_feature_adoption set count_users = 51, "
+    "adoption_rate = 51 / 50 where feature_key = 'sso' and month = '2026-05-01'",
     "sessions_hold_every_event": "delete from core.fct_sessions where session_id = 'ses_2'",
     "sessions_do_not_overlap": "update core.fct_sessions set ended_at = timestamp "
     "'2026-06-29 09:01' where session_id = 'ses_1'",
@@ -368,6 +376,17 @@ def test_registered_names_are_recognised_however_they_are_spelt(built):
     assert failed(run_gate(built, "raw")) == set()
 
 
+def test_a_milestone_nobody_reaches_any_more_is_a_warning(built):
+    run_sql(
+        built.warehouse_path,
+        "update activation.rpt_activation_cohorts "
+        "set signups = 60, activated_7d = 0, activation_rate = 0",
+    )
+    report = run_gate(built, "marts")
+    assert report.passed
+    assert [result.key for result in report.warnings] == ["activation_is_reached_by_somebody"]
+
+
 def test_a_low_match_rate_with_the_crm_is_a_warning(built):
     run_sql(
         built.warehouse_path,
@@ -387,6 +406,28 @@ def test_without_a_crm_nobody_is_warned_of_its_match_rate(built):
         "update identity.rpt_crm_match_rate set match_rate = 0, state = 'red_flag'",
     )
     assert check_suite(built, "identity", "identity.crm_match_rate").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "damage"),
+    [
+        (
+            "definitions_find_somebody",
+            "insert into retention.rpt_retention_cohorts by name select * replace "
+            "('misspelt' as definition_key, 0 as retained) from retention.rpt_retention_cohorts",
+        ),
+        (
+            "features_do_not_vanish",
+            "update retention.rpt_feature_adoption set count_users = 0, count_first_users = 0, "
+            "adoption_rate = 0 where feature_key = 'api' and month = '2026-05-01'",
+        ),
+    ],
+)
+def test_an_event_that_went_missing_is_a_warning(built, key, damage):
+    run_sql(built.warehouse_path, damage)
+    report = check_suite(built, "marts", "marts.engagement")
+    assert report.passed
+    assert [result.key for result in report.warnings] == [key]
 
 
 def test_a_day_of_absurd_volume_is_a_warning(landed):

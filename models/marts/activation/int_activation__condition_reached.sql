@@ -19,6 +19,7 @@ events_since_signup as (
         signup_conditions.condition_id,
         signup_conditions.min_count,
         signup_conditions.min_distinct_days,
+        int_activation__milestone_events.property_value,
         int_activation__milestone_events.event_at
     from signup_conditions
     inner join int_activation__milestone_events
@@ -60,6 +61,7 @@ events_since_milestone as (
         followup_conditions.condition_id,
         followup_conditions.min_count,
         followup_conditions.min_distinct_days,
+        int_activation__milestone_events.property_value,
         int_activation__milestone_events.event_at
     from followup_conditions
     inner join int_activation__milestone_events

@@ -31,7 +31,7 @@ signups as (
         {{ week_start('dim_people.signed_up_at') }} as cohort_week,
         coalesce(dim_accounts.segment, 'unknown') as segment,
         activations.minutes_since_signup,
-        activations.reached_at < {{ add_hours('dim_people.signed_up_at', 24 * var('activation_window_days', 7)) }}
+        activations.reached_at < {{ add_hours('dim_people.signed_up_at', 24 * var('activation_window_days')) }}
             as is_activated_in_window
     from dim_people
     cross join dim_as_of
@@ -86,7 +86,7 @@ final as (
         cohorts.p90_minutes_to_value,
 
         -- whoever signed up in the week's last second has had the whole window
-        {{ add_days('cohorts.cohort_week', 7 + var('activation_window_days', 7)) }} <= dim_as_of.as_of_date as is_mature
+        {{ add_days('cohorts.cohort_week', 7 + var('activation_window_days')) }} <= dim_as_of.as_of_date as is_mature
     from cohorts
     cross join dim_as_of
 )

@@ -20,6 +20,10 @@ channel_rules as (
     select * from {{ ref('channel_rules') }}
 ),
 
+milestone_counted_properties as (
+    select * from {{ ref('milestone_counted_properties') }}
+),
+
 newest_load as (
     select coalesce(max(load_id), 0) as newest_load_id
     from event_loads
@@ -58,6 +62,12 @@ rule_lines as (
     where required_properties is not null
     union all
     select
+        'counted' as rule_kind,
+        event_name || '=' || property_name as rule_line
+    from milestone_counted_properties
+    where product_line = {{ product_line() }}
+    union all
+    select
         'sessions' as rule_kind,
         '{{ var("session_gap_minutes") }}={{ var("events_outside_sessions") | join(",") }}' as rule_line
 ),
@@ -92,6 +102,12 @@ model_rules as (
         rule_line
     from rule_lines
     where rule_kind in ('names', 'ids', 'bots', 'properties')
+    union all
+    select
+        'stg_events__counted_properties' as model_name,
+        rule_line
+    from rule_lines
+    where rule_kind in ('names', 'ids', 'bots', 'counted')
 ),
 
 model_hashes as (
@@ -155,6 +171,10 @@ models_built as (
     select
         'stg_events__property_kinds' as model_name,
         'stg_events__property_kinds' as rules_of
+    union all
+    select
+        'stg_events__counted_properties' as model_name,
+        'stg_events__counted_properties' as rules_of
     union all
     select
         'stg_events__user_agents' as model_name,

@@ -1,0 +1,68 @@
+with
+
+discovery as (
+    select * from {{ milestone_discovery() }}
+),
+
+final as (
+    select
+        candidate_key,
+        kind,
+        definition,
+        event_name,
+        min_count,
+        within_days,
+        second_event_name,
+        second_min_count,
+        second_within_days,
+        candidate_rank,
+        people,
+        retained,
+        reached_retained,
+        reached_lost,
+        reach,
+        recall,
+        recall_low,
+        recall_high,
+        reach_lost_share,
+        reach_difference,
+        reach_difference_low,
+        reach_difference_high,
+        precision,
+        precision_low,
+        precision_high,
+        lift,
+        lift_low,
+        lift_high,
+        mutual_information_bits,
+        p_value,
+        p_value_adjusted,
+        score,
+        score_low,
+        score_high,
+        cohorts_checked,
+        cohorts_positive,
+        lowest_cohort_lift,
+        highest_cohort_lift,
+        held_out_people,
+        held_out_retained,
+        held_out_reached_retained,
+        held_out_reached_lost,
+        held_out_lift,
+        held_out_lift_low,
+        held_out_lift_high,
+        held_out_p_value,
+        held_out_gain,
+        held_out_gain_low,
+        held_out_gain_high,
+        is_value_event,
+        is_supported,
+        is_significant,
+        is_stable,
+        is_confirmed,
+        is_better_than_its_halves,
+        is_proposable
+    from discovery
+)
+
+select * from final
