@@ -1,0 +1,239 @@
+with
+
+int_funnel__steps as (
+    select * from {{ ref('int_funnel__steps') }}
+),
+
+int_funnel__sequences as (
+    select * from {{ ref('int_funnel__sequences') }}
+),
+
+int_funnel__events as (
+    select * from {{ ref('int_funnel__events') }}
+),
+
+int_funnel__stage_occurrences as (
+    select * from {{ ref('int_funnel__stage_occurrences') }}
+),
+
+int_funnel__breaks as (
+    select * from {{ ref('int_funnel__breaks') }}
+),
+
+occurrences_of_people as (
+    select
+        steps.funnel_key,
+        steps.entity_type,
+        int_funnel__events.person_id as entity_id,
+        steps.step_number,
+        steps.name_rank,
+        int_funnel__events.at_us,
+        int_funnel__events.at_us as latest_us
+    from int_funnel__events
+    inner join int_funnel__steps as steps
+        on
+            int_funnel__events.event_name = steps.name
+            and steps.source = 'event'
+            and steps.entity_type = 'person'
+),
+
+occurrences_of_accounts as (
+    select
+        steps.funnel_key,
+        steps.entity_type,
+        int_funnel__events.account_id as entity_id,
+        steps.step_number,
+        steps.name_rank,
+        int_funnel__events.at_us,
+        int_funnel__events.at_us as latest_us
+    from int_funnel__events
+    inner join int_funnel__steps as steps
+        on
+            int_funnel__events.event_name = steps.name
+            and steps.source = 'event'
+            and steps.entity_type = 'account'
+),
+
+occurrences_of_stages as (
+    select
+        steps.funnel_key,
+        steps.entity_type,
+        int_funnel__stage_occurrences.entity_id,
+        steps.step_number,
+        steps.name_rank,
+        {{ epoch_micros('int_funnel__stage_occurrences.earliest_at') }} as at_us,
+        {{ epoch_micros('int_funnel__stage_occurrences.latest_at') }} as latest_us
+    from int_funnel__stage_occurrences
+    inner join int_funnel__steps as steps
+        on
+            int_funnel__stage_occurrences.stage = steps.name
+            and steps.source = 'stage'
+            and int_funnel__stage_occurrences.entity_type = steps.entity_type
+),
+
+occurrences as (
+    select
+        int_funnel__sequences.sequence_id,
+        int_funnel__sequences.order_mode,
+        all_occurrences.step_number,
+        all_occurrences.name_rank,
+        all_occurrences.at_us,
+        all_occurrences.latest_us
+    from (
+        select * from occurrences_of_people
+        union all
+        select * from occurrences_of_accounts
+        union all
+        select * from occurrences_of_stages
+    ) as all_occurrences
+    inner join int_funnel__sequences
+        on
+            all_occurrences.funnel_key = int_funnel__sequences.funnel_key
+            and all_occurrences.entity_type = int_funnel__sequences.entity_type
+            and all_occurrences.entity_id = int_funnel__sequences.entity_id
+),
+
+-- what lasts, or is known to the day only, is reached when it begins, or while it lasts at the
+-- moment of an earlier step
+moments as (
+    select
+        sequence_id,
+        step_number,
+        name_rank,
+        at_us
+    from occurrences
+    union all
+    select
+        lasting.sequence_id,
+        lasting.step_number,
+        lasting.name_rank,
+        others.at_us
+    from occurrences as lasting
+    inner join occurrences as others
+        on
+            lasting.sequence_id = others.sequence_id
+            and others.at_us > lasting.at_us
+            and others.at_us <= lasting.latest_us
+    where
+        lasting.latest_us > lasting.at_us
+        and lasting.step_number > 1
+        and (others.step_number < lasting.step_number or lasting.order_mode = 'any')
+),
+
+step_rules as (
+    select distinct
+        steps.funnel_key,
+        steps.entity_type,
+        steps.step_number,
+        steps.level,
+        steps.is_required,
+        next_steps.within_us
+    from int_funnel__steps as steps
+    left join int_funnel__steps as next_steps
+        on
+            steps.funnel_key = next_steps.funnel_key
+            and steps.entity_type = next_steps.entity_type
+            and steps.level + 1 = next_steps.level
+            and steps.is_required
+            and next_steps.is_required
+),
+
+points as (
+    select
+        moments.sequence_id,
+        int_funnel__sequences.order_mode,
+        moments.step_number,
+        step_rules.level,
+        step_rules.is_required,
+        moments.at_us,
+        {{ funnel_position('moments.at_us', 'moments.name_rank') }} as position,
+        moments.at_us + coalesce(step_rules.within_us, {{ no_deadline() }}) as window_closes_us
+    from moments
+    inner join int_funnel__sequences
+        on moments.sequence_id = int_funnel__sequences.sequence_id
+    inner join step_rules
+        on
+            int_funnel__sequences.funnel_key = step_rules.funnel_key
+            and int_funnel__sequences.entity_type = step_rules.entity_type
+            and moments.step_number = step_rules.step_number
+),
+
+-- the first break after each point, from the last moment to the first
+{% for kind in ['of_level', 'of_all_levels'] %}
+points_and_breaks_{{ kind }} as (
+    select
+        sequence_id,
+        level,
+        at_us,
+        0 as is_break,
+        cast(null as bigint) as until_us
+    from points
+    where
+        is_required
+        and sequence_id in (
+            select sequence_id from int_funnel__breaks
+            where level {{ '>' if kind == 'of_level' else '=' }} 0
+        )
+    union all
+    select
+        sequence_id,
+        level,
+        after_us as at_us,
+        1 as is_break,
+        until_us
+    from int_funnel__breaks
+    where level {{ '>' if kind == 'of_level' else '=' }} 0
+),
+
+points_broken_{{ kind }} as (
+    select
+        sequence_id,
+        level,
+        at_us,
+        min(until_us) as until_us
+    from (
+        select
+            sequence_id,
+            level,
+            at_us,
+            is_break,
+            min(until_us) over (
+                partition by sequence_id{{ ', level' if kind == 'of_level' }}
+                order by at_us desc, is_break
+                rows between unbounded preceding and current row
+            ) as until_us
+        from points_and_breaks_{{ kind }}
+    ) as in_order
+    where is_break = 0 and until_us is not null
+    group by sequence_id, level, at_us
+),
+{% endfor %}
+final as (
+    select
+        points.sequence_id,
+        points.step_number,
+        points.level,
+        points.is_required,
+        points.at_us,
+        points.position,
+        least(
+            points.window_closes_us,
+            coalesce(points_broken_of_level.until_us, {{ no_deadline() }}),
+            coalesce(points_broken_of_all_levels.until_us, {{ no_deadline() }})
+        ) as deadline_us
+    from points
+    left join points_broken_of_level
+        on
+            points.is_required
+            and points.sequence_id = points_broken_of_level.sequence_id
+            and points.level = points_broken_of_level.level
+            and points.at_us = points_broken_of_level.at_us
+    left join points_broken_of_all_levels
+        on
+            points.is_required
+            and points.sequence_id = points_broken_of_all_levels.sequence_id
+            and points.level = points_broken_of_all_levels.level
+            and points.at_us = points_broken_of_all_levels.at_us
+)
+
+select * from final
