@@ -9,13 +9,26 @@ int_funnel__points as (
     select * from {{ ref('int_funnel__points') }}
 ),
 
+int_funnel__strict_deadlines as (
+    select * from {{ ref('int_funnel__strict_deadlines') }}
+),
+
 int_funnel__steps as (
     select * from {{ ref('int_funnel__steps') }}
 ),
 
 points_asking as (
     select
-        int_funnel__points.*,
+        int_funnel__points.sequence_id,
+        int_funnel__points.step_number,
+        int_funnel__points.level,
+        int_funnel__points.is_required,
+        int_funnel__points.at_us,
+        int_funnel__points.position,
+        least(
+            int_funnel__points.deadline_us,
+            coalesce(int_funnel__strict_deadlines.until_us, {{ no_deadline() }})
+        ) as deadline_us,
         int_funnel__sequences.order_mode,
         int_funnel__sequences.counting,
         int_funnel__sequences.window_us,
@@ -25,6 +38,11 @@ points_asking as (
     from int_funnel__points
     inner join int_funnel__sequences
         on int_funnel__points.sequence_id = int_funnel__sequences.sequence_id
+    left join int_funnel__strict_deadlines
+        on
+            int_funnel__points.sequence_id = int_funnel__strict_deadlines.sequence_id
+            and int_funnel__points.level = int_funnel__strict_deadlines.level
+            and int_funnel__points.at_us = int_funnel__strict_deadlines.at_us
 ),
 
 -- where every start is an attempt, it ends where the next begins

@@ -16,8 +16,8 @@ int_funnel__stage_occurrences as (
     select * from {{ ref('int_funnel__stage_occurrences') }}
 ),
 
-int_funnel__breaks as (
-    select * from {{ ref('int_funnel__breaks') }}
+int_funnel__excluded_moments as (
+    select * from {{ ref('int_funnel__excluded_moments') }}
 ),
 
 occurrences_of_people as (
@@ -91,6 +91,17 @@ occurrences as (
             all_occurrences.funnel_key = int_funnel__sequences.funnel_key
             and all_occurrences.entity_type = int_funnel__sequences.entity_type
             and all_occurrences.entity_id = int_funnel__sequences.entity_id
+            -- what no window of an attempt can hold is left out early
+            and all_occurrences.at_us < int_funnel__sequences.last_start_us + int_funnel__sequences.window_us
+            and (
+                all_occurrences.latest_us
+                >= int_funnel__sequences.first_start_us
+                - int_funnel__sequences.tolerance_us * int_funnel__sequences.count_levels
+                or (
+                    int_funnel__sequences.order_mode = 'any'
+                    and all_occurrences.latest_us > int_funnel__sequences.first_start_us - int_funnel__sequences.window_us
+                )
+            )
 ),
 
 -- what lasts, or is known to the day only, is reached when it begins, or while it lasts at the
@@ -142,6 +153,7 @@ points as (
     select
         moments.sequence_id,
         int_funnel__sequences.order_mode,
+        int_funnel__sequences.tolerance_us,
         moments.step_number,
         step_rules.level,
         step_rules.is_required,
@@ -158,34 +170,66 @@ points as (
             and moments.step_number = step_rules.step_number
 ),
 
--- the first break after each point, from the last moment to the first
-{% for kind in ['of_level', 'of_all_levels'] %}
-points_and_breaks_{{ kind }} as (
+-- what may come between a step and the next: exclusions after that step, exclusions after all
+-- steps (any order), other steps of the funnel (strict; the next step itself is one of them)
+breaks as (
+    select
+        sequence_id,
+        level,
+        at_us as after_us,
+        at_us as until_us
+    from int_funnel__excluded_moments
+    union all
+    select
+        sequence_id,
+        -1 as level,
+        at_us - tolerance_us as after_us,
+        at_us + tolerance_us + 1 as until_us
+    from points
+    where order_mode = 'strict'
+),
+
+points_asking as (
     select
         sequence_id,
         level,
         at_us,
-        0 as is_break,
-        cast(null as bigint) as until_us
+        level as break_level
     from points
-    where
-        is_required
-        and sequence_id in (
-            select sequence_id from int_funnel__breaks
-            where level {{ '>' if kind == 'of_level' else '=' }} 0
-        )
+    where is_required and order_mode <> 'any'
     union all
     select
         sequence_id,
         level,
+        at_us,
+        case order_mode when 'any' then 0 else -1 end as break_level
+    from points
+    where order_mode in ('any', 'strict')
+),
+
+-- the first break after each point, going from the last moment to the first
+points_and_breaks as (
+    select
+        sequence_id,
+        break_level,
+        level,
+        at_us,
+        0 as is_break,
+        cast(null as bigint) as until_us
+    from points_asking
+    where sequence_id in (select sequence_id from breaks)
+    union all
+    select
+        sequence_id,
+        level as break_level,
+        cast(null as integer) as level,
         after_us as at_us,
         1 as is_break,
         until_us
-    from int_funnel__breaks
-    where level {{ '>' if kind == 'of_level' else '=' }} 0
+    from breaks
 ),
 
-points_broken_{{ kind }} as (
+points_broken as (
     select
         sequence_id,
         level,
@@ -198,16 +242,16 @@ points_broken_{{ kind }} as (
             at_us,
             is_break,
             min(until_us) over (
-                partition by sequence_id{{ ', level' if kind == 'of_level' }}
+                partition by sequence_id, break_level
                 order by at_us desc, is_break
                 rows between unbounded preceding and current row
             ) as until_us
-        from points_and_breaks_{{ kind }}
+        from points_and_breaks
     ) as in_order
     where is_break = 0 and until_us is not null
     group by sequence_id, level, at_us
 ),
-{% endfor %}
+
 final as (
     select
         points.sequence_id,
@@ -217,23 +261,15 @@ final as (
         points.at_us,
         points.position,
         least(
-            points.window_closes_us,
-            coalesce(points_broken_of_level.until_us, {{ no_deadline() }}),
-            coalesce(points_broken_of_all_levels.until_us, {{ no_deadline() }})
+            points.window_closes_us, coalesce(points_broken.until_us, {{ no_deadline() }})
         ) as deadline_us
     from points
-    left join points_broken_of_level
+    left join points_broken
         on
             points.is_required
-            and points.sequence_id = points_broken_of_level.sequence_id
-            and points.level = points_broken_of_level.level
-            and points.at_us = points_broken_of_level.at_us
-    left join points_broken_of_all_levels
-        on
-            points.is_required
-            and points.sequence_id = points_broken_of_all_levels.sequence_id
-            and points.level = points_broken_of_all_levels.level
-            and points.at_us = points_broken_of_all_levels.at_us
+            and points.sequence_id = points_broken.sequence_id
+            and points.level = points_broken.level
+            and points.at_us = points_broken.at_us
 )
 
 select * from final

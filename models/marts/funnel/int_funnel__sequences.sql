@@ -62,7 +62,8 @@ sequences as (
         entity_type,
         entity_id,
         count(distinct at_us) as count_starts,
-        min(at_us) as first_start_us
+        min(at_us) as first_start_us,
+        max(at_us) as last_start_us
     from starts
     group by funnel_key, entity_type, entity_id
 ),
@@ -94,7 +95,11 @@ final as (
         funnels.tolerance_us,
         funnels.count_levels,
         sequences.count_starts,
-        sequences.first_start_us
+        sequences.first_start_us,
+        case
+            when funnels.counting = 'first_attempt' then sequences.first_start_us
+            else sequences.last_start_us
+        end as last_start_us
     from sequences
     inner join funnels
         on
