@@ -2,9 +2,10 @@
 
 import csv
 import shutil
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import duckdb
+import numpy as np
 import pytest
 
 from ingestion.run import ingest
@@ -195,6 +196,40 @@ def test_the_steps_report_counts_the_attempts_of_every_cohort(rows, company):
                     expected[key, kind, week, number] = [*row[:2], closed <= company_naive.AS_OF]
     assert {mature for *_, mature in expected.values()} == {True, False}
     assert found == {key: tuple(row) for key, row in expected.items()}
+
+
+def test_times_between_steps_and_the_largest_leak_are_those_of_the_attempts(rows, company):
+    found = {
+        row[:2]: row[2:]
+        for row in rows(
+            "select cohort_date, step_number, entities, median_hours_from_previous, "
+            "p75_hours_from_previous, p90_hours_from_previous, is_largest_leak "
+            "from funnel.rpt_funnel_steps where funnel_key = 'reporting' "
+            "and entity_type = 'person' and cohort_grain = 'month' and dimension = 'all'"
+        )
+    }
+    months: dict[date, list] = {}
+    for (key, kind, _), (attempt, *_) in expected_attempts(company).items():
+        if (key, kind) == ("reporting", "person"):
+            months.setdefault(attempt[1].date().replace(day=1), []).append(attempt)
+    leaks = set()
+    for month, attempts in months.items():
+        reached = [sum(n in attempt for attempt in attempts) for n in (1, 2, 3)]
+        rates = [reached[n] / reached[n - 1] if reached[n - 1] else 1 for n in (1, 2)]
+        end = datetime.combine(month + timedelta(days=31), datetime.min.time()).replace(day=1)
+        is_mature = end + 480 * HOUR <= company_naive.AS_OF
+        for number in (1, 2, 3):
+            hours = [(a[number] - a[number - 1]) / HOUR for a in attempts if number in a and number > 1]
+            quantiles = np.quantile(hours, [0.5, 0.75, 0.9]) if hours else [None] * 3
+            leaks.add(is_mature and number > 1 and rates.index(min(rates)) == number - 2)
+            entities, *times, is_leak = found.pop((month, number))
+            assert entities == reached[number - 1]
+            assert times == pytest.approx(list(quantiles))
+            assert is_leak == (
+                is_mature and number > 1 and min(rates) < 1 and rates.index(min(rates)) == number - 2
+            )
+    assert found == {}
+    assert leaks == {True, False}
 
 
 def test_only_mature_months_are_in_the_total_and_its_rate_is_that_of_their_sums(rows):
