@@ -44,12 +44,6 @@
 {%- endmacro %}
 
 
-{#- Steps a funnel may have. -#}
-{% macro funnel_max_steps() -%}
-    {{ return(var('funnel_max_steps', 8)) }}
-{%- endmacro %}
-
-
 {#- Later than every moment: a window without an end. -#}
 {% macro no_deadline() -%}
     cast(4000000000000000 as bigint)
@@ -341,21 +335,16 @@ unordered as (
 {%- endmacro %}
 
 
-{#- What funnels are cut by: columns of fct_funnel_attempts. -#}
-{% macro funnel_dimensions() -%}
-    {{ return(['channel', 'campaign', 'segment', 'country', 'product_line', 'entry_model', 'persona', 'motion']) }}
-{%- endmacro %}
-
-
 {#-
     Every attempt once for each cohort (week, month, all mature months together) and cut it is
     counted in. Renders the CTE `attempt_cuts`; `attempts` names a CTE with the columns of
     fct_funnel_attempts, `columns` those of it to carry along.
 -#}
 {% macro funnel_attempt_cuts(attempts, columns) -%}
+{%- set dimension_columns = ['channel', 'campaign', 'segment', 'country', 'product_line', 'entry_model', 'persona', 'motion'] -%}
 dimensions as (
     select 'all' as dimension
-    {%- for dimension in funnel_dimensions() %}
+    {%- for dimension in dimension_columns %}
     union all
     select '{{ dimension }}' as dimension
     {%- endfor %}
@@ -386,7 +375,7 @@ attempt_cuts as (
         dimensions.dimension,
         case dimensions.dimension
             when 'all' then 'all'
-            {%- for dimension in funnel_dimensions() %}
+            {%- for dimension in dimension_columns %}
             when '{{ dimension }}' then {{ attempts }}.{{ dimension }}
             {%- endfor %}
         end as dimension_value

@@ -1,6 +1,8 @@
 """The funnel engine against every chain tried, and what must hold for any sequence at all."""
 
 import random
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,8 +21,9 @@ ABC = (Step(("a",)), Step(("b",)), Step(("c",)))
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory) -> FunnelEngine:
-    return FunnelEngine(compile_models(tmp_path_factory.mktemp("compiled")))
+def engine(tmp_path_factory) -> Iterator[FunnelEngine]:
+    with closing(FunnelEngine(compile_models(tmp_path_factory.mktemp("compiled")))) as engine:
+        yield engine
 
 
 def minutes(*names_and_minutes: tuple[str, float]) -> Doings:
@@ -225,6 +228,19 @@ def test_all_modes_windows_exclusions_repeats_and_ties_agree_with_every_chain_tr
     )
 
 
+@pytest.mark.proof
+def test_fifty_thousand_sequences_agree_with_every_chain_tried(engine):
+    chance = random.Random("fifty thousand")
+    for _ in range(20):
+        funnels = [make_funnel(chance, f"f{number}") for number in range(100)]
+        everybody = {f"e{number}": make_doings(chance) for number in range(40)}
+        found = engine.matched(funnels, everybody)
+        for funnel in funnels:
+            for entity, did in everybody.items():
+                expected = matched(funnel, did.events, did.stages, did.other_activity)
+                assert found.get((funnel.key, entity), []) == expected, (funnel, did)
+
+
 # ------------------------------------------------------------------ whatever happens
 
 PROPERTIES = settings(
@@ -250,7 +266,9 @@ def widened(window: timedelta | None, by: timedelta) -> timedelta | None:
 
 
 @PROPERTIES
-@given(people=everybody, window=windows, within=windows, by=st.integers(1, 20), excluded=st.booleans())
+@given(
+    people=everybody, window=windows, within=windows, by=st.integers(1, 20), excluded=st.booleans()
+)
 def test_any_order_holds_no_fewer_than_order_no_fewer_than_strict_and_wider_windows_no_fewer(
     engine, people, window, within, by, excluded
 ):

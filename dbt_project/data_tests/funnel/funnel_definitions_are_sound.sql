@@ -81,9 +81,9 @@ problems as (
     union all
     select
         funnel_key,
-        'numbers its steps other than 1, 2, 3 … up to {{ funnel_max_steps() }} (variable funnel_max_steps)' as problem
+        'numbers its steps other than 1, 2, 3 … up to {{ var('funnel_max_steps', 8) }} (variable funnel_max_steps)' as problem
     from steps_counted
-    where first_number <> 1 or last_number <> count_steps or last_number > {{ funnel_max_steps() }}
+    where first_number <> 1 or last_number <> count_steps or last_number > {{ var('funnel_max_steps', 8) }}
     union all
     select
         funnel_key,

@@ -1,4 +1,4 @@
-{%- set max_steps = funnel_max_steps() -%}
+{%- set max_steps = var('funnel_max_steps', 8) -%}
 with
 
 int_funnel__attempt_steps as (
@@ -68,15 +68,15 @@ attempts as (
         steps.entity_type,
         steps.entity_id,
         steps.attempt_number,
+        {% for number in range(1, max_steps + 1) %}
+        max(case when steps.step_number = {{ number }} then steps.reached_at end) as step_{{ number }}_at,
+        {% endfor %}
         max(steps.level) as level,
         min(steps.reached_at) as started_at,
         max(case when steps.is_required then steps.reached_at end) as furthest_at,
         max(
             case when steps.step_number <= funnel_definitions.touch_step_number then steps.reached_at end
         ) as touch_step_at
-        {%- for number in range(1, max_steps + 1) %},
-        max(case when steps.step_number = {{ number }} then steps.reached_at end) as step_{{ number }}_at
-        {%- endfor %}
     from int_funnel__attempt_steps as steps
     inner join funnel_definitions
         on steps.funnel_key = funnel_definitions.funnel_key
@@ -208,10 +208,7 @@ final as (
         end as dropped_after_step,
 
         coalesce(int_funnel__entity_attributes.segment, 'unknown') as segment,
-        case
-            when last_touches.channel is not null then last_touches.channel
-            else coalesce(int_funnel__entity_attributes.first_channel, 'unknown')
-        end as channel,
+        coalesce(last_touches.channel, int_funnel__entity_attributes.first_channel, 'unknown') as channel,
         case
             when last_touches.channel is not null then coalesce(last_touches.campaign, 'unknown')
             else coalesce(int_funnel__entity_attributes.first_campaign, 'unknown')
@@ -236,10 +233,10 @@ final as (
         <= {{ epoch_micros('dim_as_of.as_of_at') }} as is_cohort_month_mature,
         attempts_closing.started_at,
         attempts_closing.furthest_at,
+        {% for number in range(1, max_steps + 1) %}
+        attempts_closing.step_{{ number }}_at,
+        {% endfor %}
         attempts_closing.closes_at
-        {%- for number in range(1, max_steps + 1) %},
-        attempts_closing.step_{{ number }}_at
-        {%- endfor %}
     from attempts_closing
     cross join dim_as_of
     inner join int_funnel__sequences

@@ -1,4 +1,4 @@
-{%- set max_steps = funnel_max_steps() -%}
+{%- set max_steps = var('funnel_max_steps', 8) -%}
 with
 
 int_funnel__sequences as (

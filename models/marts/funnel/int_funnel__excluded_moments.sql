@@ -43,8 +43,8 @@ exclusions_by_level as (
     inner join int_funnel__steps as steps
         on
             exclusion_names.funnel_key = steps.funnel_key
-            and steps.step_number >= exclusion_names.from_step
-            and steps.step_number < exclusion_names.to_step
+            and exclusion_names.from_step <= steps.step_number
+            and exclusion_names.to_step > steps.step_number
     where steps.is_required
 ),
 

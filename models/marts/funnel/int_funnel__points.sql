@@ -123,8 +123,8 @@ moments as (
     inner join occurrences as others
         on
             lasting.sequence_id = others.sequence_id
-            and others.at_us > lasting.at_us
-            and others.at_us <= lasting.latest_us
+            and lasting.at_us < others.at_us
+            and lasting.latest_us >= others.at_us
     where
         lasting.latest_us > lasting.at_us
         and lasting.step_number > 1

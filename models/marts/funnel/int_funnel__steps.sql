@@ -8,6 +8,12 @@ funnel_steps as (
     select * from {{ ref('funnel_steps') }}
 ),
 
+entity_types as (
+    select 'person' as entity_type
+    union all
+    select 'account' as entity_type
+),
+
 funnels as (
     select
         funnel_definitions.funnel_key,
@@ -17,7 +23,7 @@ funnels as (
         {{ micros_of_hours('funnel_definitions.window_hours') }} as window_us,
         cast(coalesce(funnel_definitions.tolerance_seconds, 0) * 1000000 as bigint) as tolerance_us
     from funnel_definitions
-    inner join (select 'person' as entity_type union all select 'account' as entity_type) as entity_types
+    inner join entity_types
         on funnel_definitions.entity_type in (entity_types.entity_type, 'both')
     where
         funnel_definitions.product_line is null

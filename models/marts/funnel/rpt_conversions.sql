@@ -21,10 +21,15 @@ attempts_asked as (
         fct_funnel_attempts.cohort_week,
         fct_funnel_attempts.cohort_month,
         fct_funnel_attempts.is_cohort_week_mature,
-        fct_funnel_attempts.is_cohort_month_mature
-        {%- for dimension in funnel_dimensions() %},
-        fct_funnel_attempts.{{ dimension }}
-        {%- endfor %}
+        fct_funnel_attempts.is_cohort_month_mature,
+        fct_funnel_attempts.channel,
+        fct_funnel_attempts.campaign,
+        fct_funnel_attempts.segment,
+        fct_funnel_attempts.country,
+        fct_funnel_attempts.product_line,
+        fct_funnel_attempts.entry_model,
+        fct_funnel_attempts.persona,
+        fct_funnel_attempts.motion
     from funnel_conversions
     inner join fct_funnel_attempts
         on funnel_conversions.funnel_key = fct_funnel_attempts.funnel_key

@@ -31,10 +31,15 @@ steps_timed as (
         fct_funnel_attempts.cohort_week,
         fct_funnel_attempts.cohort_month,
         fct_funnel_attempts.is_cohort_week_mature,
-        fct_funnel_attempts.is_cohort_month_mature
-        {%- for dimension in funnel_dimensions() %},
-        fct_funnel_attempts.{{ dimension }}
-        {%- endfor %}
+        fct_funnel_attempts.is_cohort_month_mature,
+        fct_funnel_attempts.channel,
+        fct_funnel_attempts.campaign,
+        fct_funnel_attempts.segment,
+        fct_funnel_attempts.country,
+        fct_funnel_attempts.product_line,
+        fct_funnel_attempts.entry_model,
+        fct_funnel_attempts.persona,
+        fct_funnel_attempts.motion
     from int_funnel__attempt_steps as steps
     inner join fct_funnel_attempts
         on
@@ -100,9 +105,12 @@ steps as (
         -- required steps only lose entities, so the fewest of those before is the nearest
         min(case when funnel_steps.is_required then coalesce(reached.entities, 0) end) over (
             partition by
-                {%- for column in cut %}
-                cohorts.{{ column }}{{ ',' if not loop.last }}
-                {%- endfor %}
+                cohorts.funnel_key,
+                cohorts.entity_type,
+                cohorts.cohort_grain,
+                cohorts.cohort_date,
+                cohorts.dimension,
+                cohorts.dimension_value
             order by funnel_steps.step_number
             rows between unbounded preceding and 1 preceding
         ) as entities_previous,
