@@ -21,6 +21,7 @@ MODELS = [
     "int_funnel__sequences",
     "int_funnel__excluded_moments",
     "int_funnel__points",
+    "int_funnel__strict_candidates",
     "int_funnel__strict_deadlines",
     "int_funnel__attempt_steps",
 ]

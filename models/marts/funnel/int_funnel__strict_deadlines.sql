@@ -1,12 +1,7 @@
 with
 
-int_funnel__sequences as (
-    select * from {{ ref('int_funnel__sequences') }}
-    where order_mode = 'strict'
-),
-
-int_funnel__points as (
-    select * from {{ ref('int_funnel__points') }}
+int_funnel__strict_candidates as (
+    select * from {{ ref('int_funnel__strict_candidates') }}
 ),
 
 fct_person_events as (
@@ -26,72 +21,24 @@ product_activity as (
     where is_product_activity
 ),
 
-points_with_rules as (
-    select
-        int_funnel__points.sequence_id,
-        int_funnel__points.level,
-        int_funnel__points.at_us,
-        int_funnel__points.deadline_us,
-        int_funnel__sequences.tolerance_us
-    from int_funnel__points
-    inner join int_funnel__sequences
-        on int_funnel__points.sequence_id = int_funnel__sequences.sequence_id
-),
-
--- only where the next step is reached but for other activity, that activity has to be looked at
-points_and_next_steps as (
-    select
-        sequence_id,
-        level,
-        at_us,
-        deadline_us,
-        tolerance_us,
-        at_us - tolerance_us as sort_us,
-        1 as is_point,
-        cast(null as bigint) as next_at_us
-    from points_with_rules
-    union all
-    select
-        sequence_id,
-        level - 1 as level,
-        at_us,
-        deadline_us,
-        tolerance_us,
-        at_us as sort_us,
-        0 as is_point,
-        at_us as next_at_us
-    from points_with_rules
-),
-
-points_followed as (
-    select
-        sequence_id,
-        level,
-        at_us,
-        deadline_us,
-        tolerance_us,
-        is_point,
-        min(next_at_us) over (
-            partition by sequence_id, level
-            order by sort_us desc, is_point
-            rows between unbounded preceding and current row
-        ) as next_at_us
-    from points_and_next_steps
-),
-
-candidates as (
-    select distinct
-        sequence_id,
-        level,
-        at_us,
-        tolerance_us
-    from points_followed
-    where is_point = 1 and next_at_us < deadline_us
-),
-
 sequences_concerned as (
-    select * from int_funnel__sequences
-    where sequence_id in (select sequence_id from candidates)
+    select
+        candidates.sequence_id,
+        candidates.entity_type,
+        candidates.entity_id,
+        candidates.tolerance_us,
+        {{ micros_at('min(candidates.at_us)') }} as from_at,
+        least(
+            {{ micros_at('max(candidates.deadline_us)') }},
+            max(dim_as_of.as_of_at) + interval 1 microsecond
+        ) as until_at
+    from int_funnel__strict_candidates as candidates
+    cross join dim_as_of
+    group by
+        candidates.sequence_id,
+        candidates.entity_type,
+        candidates.entity_id,
+        candidates.tolerance_us
 ),
 
 activity as (
@@ -103,11 +50,10 @@ activity as (
     inner join sequences_concerned
         on
             fct_person_events.person_id = sequences_concerned.entity_id
+            and fct_person_events.event_at >= sequences_concerned.from_at
+            and fct_person_events.event_at < sequences_concerned.until_at
             and sequences_concerned.entity_type = 'person'
-    cross join dim_as_of
-    where
-        fct_person_events.event_name in (select event_name from product_activity)
-        and fct_person_events.event_at <= dim_as_of.as_of_at
+    where fct_person_events.event_name in (select event_name from product_activity)
     union all
     select
         sequences_concerned.sequence_id,
@@ -117,11 +63,10 @@ activity as (
     inner join sequences_concerned
         on
             fct_person_events.account_id = sequences_concerned.entity_id
+            and fct_person_events.event_at >= sequences_concerned.from_at
+            and fct_person_events.event_at < sequences_concerned.until_at
             and sequences_concerned.entity_type = 'account'
-    cross join dim_as_of
-    where
-        fct_person_events.event_name in (select event_name from product_activity)
-        and fct_person_events.event_at <= dim_as_of.as_of_at
+    where fct_person_events.event_name in (select event_name from product_activity)
 ),
 
 candidates_and_activity as (
@@ -131,7 +76,7 @@ candidates_and_activity as (
         at_us,
         0 as is_activity,
         cast(null as bigint) as until_us
-    from candidates
+    from int_funnel__strict_candidates
     union all
     select
         sequence_id,
