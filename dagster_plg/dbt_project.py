@@ -4,8 +4,8 @@ A dbt subprocess costs about four seconds of imports for each layer, so the laye
 share this process, and one parsed manifest.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from functools import cache
 from graphlib import TopologicalSorter
 from typing import Any
@@ -24,6 +24,7 @@ from dagster import (
     TableSchema,
 )
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
+from dbt.artifacts.resources.types import NodeType
 
 from warehouse.dbt import DBT_PROJECT_DIR, QUICK, run_dbt
 from warehouse.dbt_state import (
@@ -86,11 +87,12 @@ def _layer(node: Mapping[str, Any]) -> str:
 
 @dataclass
 class DbtProjectState:
-    """The parsed project: the manifest as plain dictionaries and as dbt's own object, and the
-    fingerprint of the files it was parsed from."""
+    """The parsed project: the manifest as plain dictionaries and as dbt's own object, whole and
+    without its tests, and the fingerprint of the files it was parsed from."""
 
     manifest_json: dict[str, Any]
     manifest: Any = field(repr=False)
+    without_tests: Any = field(repr=False)
     fingerprint: str
 
 
@@ -105,8 +107,20 @@ def parsed_project() -> DbtProjectState:
     if not result.success:
         raise RuntimeError(f"dbt cannot parse the project in {DBT_PROJECT_DIR}: {result.exception}")
     # not from dbt's manifest.json, which another process may be writing
-    manifest_json = result.result.writable_manifest().to_dict(omit_none=False)
-    return DbtProjectState(manifest_json, result.result, fingerprint)
+    manifest = result.result
+    manifest_json = manifest.writable_manifest().to_dict(omit_none=False)
+    return DbtProjectState(manifest_json, manifest, _without_tests(manifest), fingerprint)
+
+
+def _without_tests(manifest: Any) -> Any:
+    """What a build needs: most of a project's nodes are tests, and dbt draws the graph of all it
+    is given with every command."""
+    nodes = {
+        unique_id: node
+        for unique_id, node in manifest.nodes.items()
+        if node.resource_type != NodeType.Test
+    }
+    return replace(manifest, nodes=nodes, unit_tests={})
 
 
 @cache
@@ -223,7 +237,8 @@ def run_dbt_layer(
     yield what is there now and, for each asset, one check over all its tests; fail when dbt or
     a test failed.
 
-    Seeds and views that are in the warehouse as the project has them are not built again.
+    Seeds and views that are in the warehouse as the project has them are not built again, and
+    what was asked of such seeds alone is not asked again.
     Tests that need another layer too run with the layer that completes their parents. What
     was built before an error is reported before failing.
     """
@@ -231,40 +246,27 @@ def run_dbt_layer(
     nodes = state.manifest_json["nodes"]
     definitions = _definitions(nodes)
     are_built = are_definitions_built(settings, state.fingerprint, set(definitions))
+    seeds = {one["unique_id"] for one in definitions.values() if one["resource_type"] == "seed"}
     skipped: list[str] = []
-    # `run` links no tests into the graph as `build` does, and so starts sooner
-    command = ["run"]
+    command = ["build"]  # no tests: the manifest below has none
     if context.is_subset:
         select = " ".join(sorted(key.path[-1] for key in context.selected_asset_keys))
     elif layer == "staging" and are_built:
         skipped = [node["unique_id"] for node in definitions.values()]
         command += ["--exclude", "resource_type:seed", "fqn:plg.staging,config.materialized:view"]
-    if layer == "staging" and not skipped:  # there may be seeds
-        command = [
-            "build",
-            "--exclude-resource-type",
-            "test",
-            "--exclude-resource-type",
-            "unit_test",
-        ]
     tests = compiled_tests(settings, state.manifest, state.fingerprint)
     if context.is_subset and not context.selected_asset_keys:  # a click on a check
-        checks, outcomes = _checks(context, settings, layer, tests, set())
+        checks, outcomes = _checks(context, settings, layer, tests)
         yield from checks
         _fail_if([f"{o.name}: {o.message}" for o in outcomes if o.is_failure])
         return
     outcome = run_dbt(
         settings,
         [*QUICK, *command, "--select", *select.split()],
-        manifest=state.manifest,
+        manifest=state.without_tests,
     )
     if outcome.exception is not None:
         raise Failure(f"dbt stopped: {outcome.exception}")
-    all_built = are_built or (layer == "staging" and not context.is_subset)
-    # seeds are read when they are built: edited since the parse, they are another project's
-    if outcome.success and all_built and project_fingerprint() == state.fingerprint:
-        definitions_built(settings, state.fingerprint)
-
     results = {
         r.node.unique_id: r
         for r in outcome.result.results
@@ -291,8 +293,23 @@ def run_dbt_layer(
         for result in results.values()
         if str(result.status) in _FAILED
     ]
-    checks, outcomes = _checks(context, settings, layer, tests, results.keys() - built.keys())
+    checks, outcomes = _checks(
+        context,
+        settings,
+        layer,
+        tests,
+        not_built=results.keys() - built.keys(),
+        unchanged=seeds & set(skipped),
+    )
     failures += [f"{o.name}: {o.message}" for o in outcomes if o.is_failure]
+    all_built = are_built or (layer == "staging" and not context.is_subset)
+    # seeds that a test complains of are built and asked again
+    all_passed = not failures and all(
+        o.status == "pass" for o in outcomes if _reads_only(nodes[o.unique_id], seeds)
+    )
+    # seeds are read when they are built: edited since the parse, they are another project's
+    if outcome.success and all_built and all_passed and project_fingerprint() == state.fingerprint:
+        definitions_built(settings, state.fingerprint)
     yield from checks
     context.log.info(
         "dbt %s: %d models built, %d unchanged, %d tests run, %d failed",
@@ -314,10 +331,12 @@ def _checks(
     settings: Settings,
     layer: str,
     sql: Mapping[str, str],
-    not_built: set[str],
+    not_built: Set[str] = frozenset(),
+    unchanged: Set[str] = frozenset(),
 ) -> tuple[list[AssetCheckResult], list[TestOutcome]]:
     """The checks asked for and the outcomes of their tests, ``sql`` by unique id. A test waits
-    when something it reads was not built just now, or never was."""
+    when something it reads was not built just now, or never was; it is not asked again when all
+    it reads is ``unchanged`` since it passed."""
     nodes = parsed_project().manifest_json["nodes"]
     there = relations_in(settings)
 
@@ -333,18 +352,24 @@ def _checks(
         for asset_key, tests in tests_by_asset(layer).items()
         if AssetCheckKey(asset_key, TESTS_CHECK) in context.selected_asset_check_keys
     }
-    outcomes = run_tests(
-        settings,
-        [nodes[test] for tests in able.values() for test in tests],
-        sql,
-    )
-    by_test = {outcome.unique_id: outcome for outcome in outcomes}
+    wanted = [nodes[test] for tests in able.values() for test in tests]
+    answered = [test for test in wanted if _reads_only(test, unchanged)]
+    outcomes = run_tests(settings, [test for test in wanted if test not in answered], sql)
+    by_test = {outcome.unique_id: outcome for outcome in outcomes} | {
+        test["unique_id"]: TestOutcome(test["unique_id"], test["name"], "pass", 0, None)
+        for test in answered
+    }
     checks = [
         _check_of_tests(asset_key, [by_test[test] for test in tests])
         for asset_key, tests in able.items()
         if tests
     ]
     return checks, outcomes
+
+
+def _reads_only(test: Mapping[str, Any], unique_ids: Set[str]) -> bool:
+    parents = set(test["depends_on"]["nodes"])
+    return bool(parents) and parents <= unique_ids
 
 
 def _check_of_tests(asset_key: AssetKey, outcomes: list[TestOutcome]) -> AssetCheckResult:

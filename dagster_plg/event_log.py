@@ -67,6 +67,13 @@ class KeptOpenEventLogStorage(SqliteEventLogStorage):
         self._engines.move_to_end(shard)
         return self._engines[shard]
 
+    def has_table(self, table_name: str) -> bool:
+        """Asked with every event of an asset or a check; a table once there stays."""
+        found = self.__dict__.setdefault("_tables_found", set())
+        if table_name not in found and super().has_table(table_name):
+            found.add(table_name)
+        return table_name in found
+
     def dispose(self) -> None:
         with self._db_lock:
             for engine in self.__dict__.get("_engines", {}).values():

@@ -12,6 +12,7 @@ from dagster_plg.dbt_project import (
 )
 from dagster_plg.resources import Installation
 from quality.gates import require_gate
+from warehouse.dbt import kept_open
 from warehouse.lock import sole_writer
 
 # layer -> (what dbt selects, the gate that must have passed)
@@ -50,7 +51,7 @@ def _layer(name: str, select: str, gate: str) -> AssetsDefinition:
     def layer(context: AssetExecutionContext, installation: Installation):
         # the verdict outlives the run: a click on one model asks for it too
         require_gate(installation.settings, gate)
-        with sole_writer(installation.settings):
+        with sole_writer(installation.settings), kept_open(installation.settings):
             yield from run_dbt_layer(context, installation.settings, name, select)
 
     return layer

@@ -2,12 +2,13 @@
 
 What a test asks is a query, and DuckDB answers most of ours in a millisecond or two; dbt
 spends some thirty on each around it. Here dbt compiles the tests, once for a version of the
-project, and the queries run one after another on one connection. What passes, warns and fails
+project, and the queries run two at a time on one connection. What passes, warns and fails
 is decided as dbt decides it: ``fail_calc``, ``warn_if``, ``error_if``, ``limit``, ``severity``.
 """
 
 import json
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ import duckdb
 
 from warehouse.dbt import QUICK, run_dbt
 from warehouse.settings import Settings
+
+_AT_ONCE = 2  # most take longer to plan than to run
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,16 @@ def compiled_tests(settings: Settings, manifest: Any, project: str) -> dict[str,
 def run_tests(
     settings: Settings, tests: Iterable[Mapping[str, Any]], sql: Mapping[str, str]
 ) -> list[TestOutcome]:
-    """Run ``tests`` (nodes of dbt's manifest) against the warehouse."""
+    """Run ``tests`` (nodes of dbt's manifest) against the warehouse, a few at a time."""
     with duckdb.connect(str(settings.warehouse_path)) as connection:
-        connection.execute("set timezone = 'UTC'")
-        return [_run(connection, test, sql[test["unique_id"]]) for test in tests]
+
+        def outcome(test: Mapping[str, Any]) -> TestOutcome:
+            with connection.cursor() as cursor:
+                cursor.execute("set timezone = 'UTC'")
+                return _run(cursor, test, sql[test["unique_id"]])
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(outcome, tests))
 
 
 def _run(connection: duckdb.DuckDBPyConnection, test: Mapping[str, Any], sql: str) -> TestOutcome:

@@ -4,12 +4,15 @@ A small installation of its own takes real files through the real ingest. The or
 events straight from the lake, without staging's SQL.
 """
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from ingestion.withdraw import withdraw_file
 from tests.small_installation import SmallInstallation
+from warehouse.dbt import run_dbt
+from warehouse.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.pipeline
 
@@ -180,6 +183,13 @@ def test_a_second_build_with_nothing_new_opens_no_partition_and_changes_nothing(
     assert "false" in installation.compiled("stg_events__event_days")
 
 
+def test_a_model_that_found_nothing_remembers_that_it_looked(installation):
+    assert installation.query("select count(*) from staging.stg_events__denied_ids_met") == [(0,)]
+    compiled = installation.compiled("stg_events__denied_ids_met")
+    assert "every received day" not in compiled
+    assert "false" in compiled
+
+
 def test_a_late_file_rebuilds_the_received_day_it_belongs_to_and_no_other(installation):
     marks = installation.build_marks()["stg_events__event_days"]
     installation.land("late.jsonl", LATE)
@@ -236,6 +246,38 @@ def test_a_changed_rule_reaches_events_of_every_day(installation):
     step_by_step = installation.contents()
     installation.build("--full-refresh")
     assert installation.contents() == step_by_step
+
+
+def test_changed_sql_reaches_events_of_every_day_without_a_full_refresh(installation, tmp_path):
+    """In a copy of the project: a view below the model is edited, then the model's columns."""
+    for folder in ("models", "seeds", "dbt_project"):
+        shutil.copytree(PROJECT_ROOT / folder, tmp_path / folder)
+
+    def edit(name: str, before: str, after: str) -> None:
+        path = tmp_path / "models" / "staging" / "events" / name
+        text = path.read_text()
+        assert text.count(before) == 1
+        path.write_text(text.replace(before, after))
+
+    def build() -> None:
+        flags = ["--project-dir", str(tmp_path / "dbt_project"), "--quiet"]
+        result = run_dbt(installation.settings, ["run", *flags, "--select", "stg_events__calls+1"])
+        assert result.success, result.exception
+
+    names = "select distinct event_name from staging.stg_events__event_days order by all"
+    before = installation.query(names)
+    assert before
+    edit(
+        "stg_events__calls.sql",
+        "canonical_name as event_name",
+        "'a ' || canonical_name as event_name",
+    )
+    build()
+    assert installation.query(names) == [(f"a {name}",) for (name,) in before]
+    edit("stg_events__event_days.sql", "select * from final", "select *, 1 as one from final")
+    edit("stg_events__event_days.yml", "columns:\n", "columns:\n      - name: one\n")
+    build()
+    assert installation.query("select distinct one from staging.stg_events__event_days") == [(1,)]
 
 
 ORDERED = [

@@ -232,6 +232,31 @@ create table retention.fct_lifecycle_weeks as
     select 'person' as entity_type, 'per_1' as entity_id, w as week, s as state
     from (values (date '2026-06-01', 'new'), (date '2026-06-08', 'dormant'),
         (date '2026-06-15', 'resurrected'), (date '2026-06-22', 'retained')) as t(w, s);
+create table retention.rpt_retention_cohorts as
+    select 'sign_up_to_any' as definition_key, 'person' as entity_type, 'week' as grain,
+        'bounded' as method, 'all' as dimension, 'all' as dimension_value, cohort_date,
+        1 as period_number, 1 as last_period_number, cohort_size, retained, is_mature
+    from (values (date '2026-06-01', 100, 40, true), (date '2026-06-08', 60, 30, true),
+        (date '2026-06-22', 50, 0, false)) as t(cohort_date, cohort_size, retained, is_mature);
+create table retention.rpt_retention_curves as
+    select definition_key, entity_type, grain, method, dimension, dimension_value, period_number,
+        last_period_number, 160 as cohort_size, 70 as retained
+    from retention.rpt_retention_cohorts
+    where cohort_date = date '2026-06-01';
+create table retention.rpt_lifecycle as
+    select 'person' as entity_type, *, n + r + b as count_active, n + b as count_gained
+    from (values (date '2026-06-01', 5, 0, 0, 0), (date '2026-06-08', 2, 3, 0, 2),
+        (date '2026-06-15', 0, 4, 1, 1)
+    ) as t(week, n, r, b, count_newly_dormant);
+alter table retention.rpt_lifecycle rename n to count_new;
+alter table retention.rpt_lifecycle rename r to count_retained;
+alter table retention.rpt_lifecycle rename b to count_resurrected;
+create table retention.rpt_feature_adoption as
+    select 'person' as entity_type, feature_key, month, 50 as count_active, count_users,
+        2 as count_first_users, count_users / 50 as adoption_rate, true as is_mature
+    from (values ('api', date '2026-04-01', 25), ('api', date '2026-05-01', 20),
+        ('sso', date '2026-04-01', 5), ('sso', date '2026-05-01', 2)
+    ) as t(feature_key, month, count_users);
 """
 
 SYNCS = """

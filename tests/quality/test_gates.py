@@ -226,6 +226,12 @@ MARTS_DAMAGE = {
     "retention_rate = retained / 8 where day_number = 7",
     "active_users_nested": "update retention.rpt_active_users set wau = 8",
     "lifecycle_states_known": "update retention.fct_lifecycle_weeks set state = 'new'",
+    "curves_hold_mature_cohorts_only": "update retention.rpt_retention_curves "
+    "set cohort_size = 210",
+    "growth_accounting_adds_up": "update retention.rpt_lifecycle set count_newly_dormant = 1 "
+    "where week = '2026-06-08'",
+    "adoption_is_a_share": "update retention.rpt_feature_adoption set count_users = 51, "
+    "adoption_rate = 51 / 50 where feature_key = 'sso' and month = '2026-05-01'",
 }
 SYNCS_DAMAGE = {
     "salesforce_accounts_key_unique": "insert into syncs.sync_salesforce__accounts by name "
@@ -378,6 +384,28 @@ def test_without_a_crm_nobody_is_warned_of_its_match_rate(built):
         "update identity.rpt_crm_match_rate set match_rate = 0, state = 'red_flag'",
     )
     assert check_suite(built, "identity", "identity.crm_match_rate").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "damage"),
+    [
+        (
+            "definitions_find_somebody",
+            "insert into retention.rpt_retention_cohorts by name select * replace "
+            "('misspelt' as definition_key, 0 as retained) from retention.rpt_retention_cohorts",
+        ),
+        (
+            "features_do_not_vanish",
+            "update retention.rpt_feature_adoption set count_users = 0, count_first_users = 0, "
+            "adoption_rate = 0 where feature_key = 'api' and month = '2026-05-01'",
+        ),
+    ],
+)
+def test_an_event_that_went_missing_is_a_warning(built, key, damage):
+    run_sql(built.warehouse_path, damage)
+    report = check_suite(built, "marts", "marts.engagement")
+    assert report.passed
+    assert [result.key for result in report.warnings] == [key]
 
 
 def test_a_day_of_absurd_volume_is_a_warning(landed):

@@ -1,15 +1,19 @@
 {#- An incremental model on DuckDB: the strategy works on the query itself.
 
     dbt-duckdb first fills a temporary table and describes both it and the target, some ten
-    statements more than the rows of a night are worth. Here the target's columns must be the
-    documented ones (a change asks for --full-refresh), and the strategy's `temp_relation` is the
-    model's query. -#}
+    statements more than the rows of a night are worth. Here the strategy's `temp_relation` is the
+    model's query, and the target's columns must be the documented ones. A model by received days
+    is made anew when its definition changed; another with memory asks for --full-refresh. -#}
 {% materialization incremental, adapter="duckdb", supported_languages=['sql'] %}
     {%- set target = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
 
     {{ run_hooks(pre_hooks) }}
-    {%- if existing is none or not existing.is_table or should_full_refresh() -%}
+    {%- set is_by_received_days = config.get('incremental_strategy') == 'replace_received_days' -%}
+    {%- if
+        existing is none or not existing.is_table or should_full_refresh()
+        or (is_by_received_days and every_received_day() in compiled_code)
+    -%}
         {%- if existing is not none and not existing.is_table -%}
             {% do adapter.drop_relation(existing) %}
         {%- endif -%}
@@ -34,7 +38,10 @@
         }) -%}
     {%- endif -%}
     {% call statement('main') -%}
-        {{- build_sql }}
+        {{- build_sql }};
+        {%- if is_by_received_days %}
+        {{ remember_received_days(model['name']) }}
+        {%- endif %}
     {%- endcall %}
     {{ run_hooks(post_hooks) }}
     {{ adapter.commit() }}

@@ -4,6 +4,12 @@ int_retention__active_days as (
     select * from {{ ref('int_retention__active_days') }}
 ),
 
+retention_windows as (
+    -- day N; brackets of several days are for rpt_retention_cohorts
+    select * from {{ ref('retention_windows') }}
+    where first_day = last_day
+),
+
 dim_as_of as (
     select * from {{ ref('dim_as_of') }}
 ),
@@ -86,18 +92,17 @@ calendar as (
 ),
 
 windows as (
-    {% for day_number in var('retention_days', [1, 7, 14, 30, 60, 90]) %}
     select
-        entity_type,
-        grain,
-        cohort_date,
-        {{ day_number }} as day_number,
-        {{ add_days('cohort_date', day_number + 1) }} as window_end_date,
-        cohort_size
+        cohorts.entity_type,
+        cohorts.grain,
+        cohorts.cohort_date,
+        retention_windows.first_day as day_number,
+        {{ add_days('cohorts.cohort_date', 'retention_windows.first_day + 1') }} as window_end_date,
+        cohorts.cohort_size
     from cohorts
-    where grain = 'day'
+    cross join retention_windows
+    where cohorts.grain = 'day'
     union all
-    {% endfor %}
     select
         cohorts.entity_type,
         cohorts.grain,
