@@ -229,6 +229,16 @@ create table funnel.rpt_funnel as
     from (values ('visitor', 9, null), ('signed_up', 7, 7 / 9), ('activated', 3, 3 / 7),
         ('pql', 1, 1 / 3), ('paying', 2, 2 / 3), ('expanded', 0, 0)
     ) as t(stage, entities, conversion_from_previous);
+create table funnel.fct_funnel_attempts as
+    select 'checkout' as funnel_key, 'person' as entity_type, 'per_1' as entity_id,
+        attempt_number, timestamp '2026-06-02' as started_at, timestamp '2026-06-03' as furthest_at,
+        attempt_number = 1 as is_completed, false as is_open,
+        case when attempt_number = 2 then 1 end as dropped_after_step
+    from range(1, 3) as r(attempt_number);
+create table funnel.rpt_conversions as
+    select 'checkout_completion' as conversion_key, 'person' as entity_type,
+        'month' as cohort_grain, date '2026-06-01' as cohort_date, 'all' as dimension,
+        'all' as dimension_value, 1 as numerator, 2 as denominator, 0.5::double as rate;
 create table retention.rpt_retention as
     select date '2026-06-01' as cohort_date, 'day' as grain, 'person' as entity_type, method,
         day_number, 7 as cohort_size, retained, retained / 7 as retention_rate

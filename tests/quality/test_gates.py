@@ -218,6 +218,8 @@ MARTS_DAMAGE = {
     "stages_once": "insert into funnel.fct_stages select * from funnel.fct_stages limit 1",
     "stages_known_entities": "update funnel.fct_stages set entity_id = 'acc_x' "
     "where entity_type = 'account'",
+    "funnel_attempts_possible": "update funnel.fct_funnel_attempts set dropped_after_step = null",
+    "funnel_rates_are_shares": "update funnel.rpt_conversions set numerator = 3, rate = 1.5",
     "retained_within_cohort": "update retention.rpt_retention set retained = 8, "
     "retention_rate = 8 / 7 where method = 'rolling' and day_number = 1",
     "rolling_not_below_bounded": "update retention.rpt_retention set retained = 2, "

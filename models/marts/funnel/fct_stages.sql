@@ -1,15 +1,13 @@
+{%- set growth_funnel = var('growth_funnel', 'growth') -%}
 with
 
-int_funnel__ordered_stages as (
-    select * from {{ ref('int_funnel__ordered_stages') }}
+int_funnel__attempt_steps as (
+    select * from {{ ref('int_funnel__attempt_steps') }}
+    where funnel_key = '{{ growth_funnel }}'
 ),
 
 int_funnel__stage_occurrences as (
     select * from {{ ref('int_funnel__stage_occurrences') }}
-),
-
-funnel_stages as (
-    select * from {{ ref('funnel_stages') }}
 ),
 
 first_occurrences as (
@@ -22,34 +20,20 @@ first_occurrences as (
     group by entity_type, entity_id, stage
 ),
 
-previous_stages as (
-    -- conversion is measured against the nearest required stage before
-    select
-        stages.stage,
-        stages.stage_number,
-        stages.is_required,
-        max(before.stage_number) as previous_stage_number
-    from funnel_stages as stages
-    left join funnel_stages as before
-        on before.is_required and stages.stage_number > before.stage_number
-    group by stages.stage, stages.stage_number, stages.is_required
-),
-
 stages_reached as (
     select
-        int_funnel__ordered_stages.entity_type,
-        int_funnel__ordered_stages.entity_id,
-        int_funnel__ordered_stages.stage,
-        previous_stages.stage_number,
-        previous_stages.is_required,
-        previous_stages.previous_stage_number,
-        int_funnel__ordered_stages.reached_at
-    from int_funnel__ordered_stages
-    inner join previous_stages
-        on int_funnel__ordered_stages.stage = previous_stages.stage
+        entity_type,
+        entity_id,
+        step_key as stage,
+        step_number as stage_number,
+        is_required,
+        level,
+        reached_at
+    from int_funnel__attempt_steps
 ),
 
 final as (
+    -- conversion is measured against the nearest required stage before
     select
         stages_reached.entity_type,
         stages_reached.entity_id,
@@ -66,9 +50,9 @@ final as (
             as days_from_previous,
 
         stages_reached.reached_at,
-        first_occurrences.first_occurred_at
+        coalesce(first_occurrences.first_occurred_at, stages_reached.reached_at) as first_occurred_at
     from stages_reached
-    inner join first_occurrences
+    left join first_occurrences
         on
             stages_reached.entity_type = first_occurrences.entity_type
             and stages_reached.entity_id = first_occurrences.entity_id
@@ -77,7 +61,9 @@ final as (
         on
             stages_reached.entity_type = previous_reached.entity_type
             and stages_reached.entity_id = previous_reached.entity_id
-            and stages_reached.previous_stage_number = previous_reached.stage_number
+            and previous_reached.is_required
+            and previous_reached.level
+            = case when stages_reached.is_required then stages_reached.level - 1 else stages_reached.level end
 )
 
 select * from final

@@ -28,6 +28,15 @@ dim_as_of as (
     select * from {{ ref('dim_as_of') }}
 ),
 
+first_payments as (
+    select
+        account_id,
+        min(movement_date) as first_paid_date
+    from fct_mrr_movements
+    where movement_type = 'new'
+    group by account_id
+),
+
 people_stages as (
     select
         person_id,
@@ -44,12 +53,24 @@ people_stages as (
     from dim_people
     union all
     select
+        dim_people.person_id,
+        dim_people.primary_account_id as account_id,
+        'signed_up_free' as stage,
+        dim_people.signed_up_at as occurred_at
+    from dim_people
+    left join first_payments
+        on dim_people.primary_account_id = first_payments.account_id
+    where
+        first_payments.first_paid_date is null
+        or first_payments.first_paid_date >= cast(dim_people.signed_up_at as date)
+    union all
+    select
         person_id,
         account_id,
-        'activated' as stage,
+        {{ milestone_stage('milestone') }} as stage,
         reached_at as occurred_at
     from fct_person_milestones
-    where milestone = 'activation'
+    where {{ milestone_stage('milestone') }} is not null
 ),
 
 account_stages as (
@@ -74,22 +95,38 @@ account_stages as (
     from dim_accounts
     union all
     select
+        dim_accounts.account_id,
+        'signed_up_free' as stage,
+        dim_accounts.signed_up_at as occurred_at
+    from dim_accounts
+    left join first_payments
+        on dim_accounts.account_id = first_payments.account_id
+    where
+        first_payments.first_paid_date is null
+        or first_payments.first_paid_date >= cast(dim_accounts.signed_up_at as date)
+    union all
+    select
         account_id,
-        'activated' as stage,
+        {{ milestone_stage('milestone') }} as stage,
         reached_at as occurred_at
     from fct_account_milestones
-    where milestone = 'activation'
+    where {{ milestone_stage('milestone') }} is not null
 ),
 
 -- scores and movements are states at the end of a UTC day: they happened somewhere within it
 revenue_days as (
     select
         account_id,
-        case movement_type when 'new' then 'paying' else 'expanded' end as stage,
+        case movement_type
+            when 'new' then 'paying'
+            when 'expansion' then 'expanded'
+            when 'churn' then 'churned'
+            when 'reactivation' then 'reactivated'
+        end as stage,
         cast(movement_date as timestamp) as earliest_at,
         cast({{ add_days('movement_date', 1) }} as timestamp) - interval 1 microsecond as latest_at
     from fct_mrr_movements
-    where movement_type in ('new', 'expansion')
+    where movement_type in ('new', 'expansion', 'churn', 'reactivation')
 ),
 
 tiers as (

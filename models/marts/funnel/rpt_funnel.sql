@@ -1,3 +1,4 @@
+{%- set growth_funnel = var('growth_funnel', 'growth') -%}
 with
 
 fct_stages as (
@@ -8,12 +9,28 @@ int_funnel__entity_cuts as (
     select * from {{ ref('int_funnel__entity_cuts') }}
 ),
 
-funnel_stages as (
-    select * from {{ ref('funnel_stages') }}
+funnel_definitions as (
+    select * from {{ ref('funnel_definitions') }}
+),
+
+funnel_steps as (
+    select * from {{ ref('funnel_steps') }}
 ),
 
 dim_as_of as (
     select * from {{ ref('dim_as_of') }}
+),
+
+funnel_stages as (
+    select
+        funnel_steps.step_key as stage,
+        funnel_steps.step_number as stage_number,
+        funnel_steps.is_required,
+        funnel_definitions.window_hours
+    from funnel_steps
+    inner join funnel_definitions
+        on funnel_steps.funnel_key = funnel_definitions.funnel_key
+    where funnel_steps.funnel_key = '{{ growth_funnel }}'
 ),
 
 cohorts as (
@@ -57,7 +74,7 @@ steps as (
         funnel_stages.stage,
         funnel_stages.stage_number,
         funnel_stages.is_required,
-        funnel_stages.within_days,
+        funnel_stages.window_hours,
         coalesce(reached.entities, 0) as entities,
         reached.median_days_from_previous,
         -- required stages only lose entities, so the fewest of those before is the nearest
@@ -136,10 +153,10 @@ final as (
             and leaks_in_order.conversion_from_previous < 1,
             false
         ) as is_largest_drop_off,
-        {{ add_days(
-            "cast(leaks_in_order.cohort_month + interval 1 month as date)",
-            "coalesce(leaks_in_order.within_days, 0)"
-        ) }} <= dim_as_of.as_of_date as is_mature
+        {{ add_hours(
+            "cast(leaks_in_order.cohort_month + interval 1 month as timestamp)",
+            "coalesce(leaks_in_order.window_hours, 0)"
+        ) }} <= dim_as_of.as_of_at as is_mature
     from leaks_in_order
     cross join dim_as_of
 )
