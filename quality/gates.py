@@ -29,7 +29,7 @@ from warehouse.settings import Settings
 AUDITED_SCHEMAS = {
     "raw": (),
     "identity": ("identity",),
-    "marts": ("core", "activation", "funnel", "retention", "revenue", "pql"),
+    "marts": ("core", "activation", "funnel", "retention", "revenue", "pql", "experiments"),
     "syncs": ("syncs",),
 }
 _CONTENT_HASHED_UP_TO = 200_000  # rows; of larger tables the number of rows counts

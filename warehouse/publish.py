@@ -37,6 +37,7 @@ PUBLIC_SCHEMAS = (
     "retention",
     "revenue",
     "pql",
+    "experiments",
     "syncs",
 )
 PUBLIC_PREFIXES = ("dim_", "fct_", "rpt_", "bridge_", "sync_")

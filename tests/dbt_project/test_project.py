@@ -10,7 +10,7 @@ from warehouse.settings import PROJECT_ROOT
 
 MODELS_DIR = PROJECT_ROOT / "models"
 SEEDS_DIR = PROJECT_ROOT / "seeds"
-# one model is Python: the probabilistic linkage
+# two models are Python: the probabilistic linkage and the evaluation of experiments
 MODEL_FILES = sorted([*MODELS_DIR.rglob("*.sql"), *MODELS_DIR.rglob("*.py")])
 
 # what a layer may read; forward only
