@@ -82,7 +82,7 @@ CHANCES: dict[tuple[str, str, str], tuple[tuple[float, ...], int]] = {
     ("limit_policy", "drop_off", "exit_survey_answered"): ((0.10, 0.10), 28),
     ("onboarding_emails", "unsubscribed", "email_unsubscribed"): ((0.03, 0.035), 12),
     ("upgrade_nudge", "nudge_clicks", "upgrade_nudge_clicked"): ((0.10, 0.24), 5),
-    ("invite_incentive", "spam_reports", "invite_reported"): ((0.02, 0.02, 0.16), 28),
+    ("invite_incentive", "spam_reports", "invite_reported"): ((0.02, 0.02, 0.22), 28),
     ("gating", "feature_adoption", "paid_feature_tried"): ((0.15, 0.36), 12),
 }
 RETURN_CHANCE = (0.0, 0.50)  # onboarding_emails: a visit the e-mails bring, by variant

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.multitest import fdrcorrection
 
 from plg_statistics.comparisons import (
     Comparison,
@@ -27,6 +27,7 @@ from plg_statistics.comparisons import (
     always_valid_p,
     compare,
     cuped,
+    holm,
     power_of,
     prob_to_beat,
     sample_ratio_p,
@@ -87,7 +88,8 @@ def _evaluate_experiment(rows: list[Row]) -> list[Row]:
         mine = [by_variant[variant] for by_variant in cells.values() if variant in by_variant]
         if mine[0].row["is_control"]:
             continue
-        decision, reason = _decide(mine, is_complete[variant], srm_p, sum(n for n, _ in units.values()))
+        count_units = sum(n for n, _ in units.values())
+        decision, reason = _decide(mine, is_complete[variant], srm_p, count_units)
         for cell in mine:
             cell.result |= {"decision": decision, "reason": reason}
     _decide_control(everything, srm_p)
@@ -109,6 +111,9 @@ def _compare_metric(by_variant: dict[str, Cell]) -> None:
     control = next((cell for cell in cells if cell.row["is_control"]), None)
     samples = [cell.sample for cell in cells if cell.sample is not None]
     adjusted = cuped(samples) if len(samples) == len(cells) else None
+    needed = None
+    if control is not None and control.sample is not None:
+        needed = _sample_size(control.row, control.sample)
     for nth, cell in enumerate(cells):
         row = cell.row
         cell.result = {
@@ -128,7 +133,6 @@ def _compare_metric(by_variant: dict[str, Cell]) -> None:
             cell.result["cuped_variance_reduction"] = 1 - after / before if before else None
         if control is None or control.sample is None:
             continue
-        needed = _sample_size(row, control.sample)
         cell.result["sample_size"] = needed
         if needed is not None:
             cell.result["sample_needed"] = max(0, needed - row["count_mature"])
@@ -189,45 +193,52 @@ def _deviation(row: Row, control: Sample) -> float | None:
     return None if row["kind"] == "proportion" else math.sqrt(control.variance)
 
 
-def _effect(row: Row) -> float:
-    return row["minimum_effect"] if row["direction"] == "increase" else -row["minimum_effect"]
+def _effect(row: Row, control: Sample) -> float | None:
+    """The relative effect to be seen: the minimum effect, of a guardrail harm of its margin.
 
-
-def _is_plannable(row: Row, control: Sample) -> bool:
-    """Whether the minimum effect means anything at this baseline."""
-    if row["kind"] == "proportion":
-        return 0 < control.mean < 1 and 0 <= control.mean * (1 + _effect(row)) <= 1
-    return control.mean > 0 and control.variance > 0
+    None where that leads nowhere at this baseline.
+    """
+    if control.mean <= 0 or control.variance <= 0:
+        return None
+    towards = 1.0 if row["direction"] == "increase" else -1.0
+    effect = towards * row["minimum_effect"]
+    if row["role"] == "guardrail":
+        effect = -towards * (row["margin"] or 0.0) / control.mean
+    if row["kind"] == "proportion" and not 0 <= control.mean * (1 + effect) <= 1:
+        return None
+    return effect or None
 
 
 def _sample_size(row: Row, control: Sample) -> int | None:
-    if not _is_plannable(row, control):
+    effect = _effect(row, control)
+    if effect is None:
         return None
-    return sample_size(
-        control.mean, _effect(row), row["alpha"], row["power"], _deviation(row, control)
-    )
+    return sample_size(control.mean, effect, row["alpha"], row["power"], _deviation(row, control))
 
 
 def _power(row: Row, sample: Sample, control: Sample) -> float | None:
-    """Of the samples as they are, for the minimum effect (never for the effect observed)."""
-    if not _is_plannable(row, control):
+    """Of the samples as they are, for the effect looked for (never for the one observed)."""
+    effect = _effect(row, control)
+    if effect is None:
         return None
     return power_of(
-        sample.n, control.n, control.mean, _effect(row), row["alpha"], _deviation(row, control)
+        sample.n, control.n, control.mean, effect, row["alpha"], _deviation(row, control)
     )
+
+
+def _fdr(p_values: list[float]) -> list[float]:
+    return [float(p) for p in fdrcorrection(p_values)[1]]
 
 
 def _correct(cells: list[Cell]) -> None:
     """Adjusted p values: Holm over primary metrics, Benjamini-Hochberg over secondary ones."""
-    for role, method in (("primary", "holm"), ("secondary", "fdr_bh"), ("guardrail", None)):
+    for role, correct in (("primary", holm), ("secondary", _fdr), ("guardrail", list)):
         compared = [c for c in cells if c.row["role"] == role and c.decisive is not None]
         if not compared:
             continue
         plain = [c.decisive.p_value for c in compared if c.decisive is not None]
         valid = [1.0 if c.always_valid is None else c.always_valid for c in compared]
-        if method:
-            plain, valid = (list(multipletests(p, method=method)[1]) for p in (plain, valid))
-        for cell, p_value, always in zip(compared, plain, valid, strict=True):
+        for cell, p_value, always in zip(compared, correct(plain), correct(valid), strict=True):
             cell.result["always_valid_p"] = cell.always_valid
             cell.result["adjusted_p"] = float(p_value)
             cell.result["adjusted_always_valid_p"] = float(always)
@@ -311,7 +322,7 @@ def _decide(
     if is_complete and all(n == 0 for n in needed):
         return "stop", (
             f"{_told(primaries[0], True)}: with the planned sample an effect of "
-            f"{plan['minimum_effect']:.0%} would most likely have shown."
+            f"{100 * plan['minimum_effect']:g} % would most likely have shown."
         )
     missing = max((n for n in needed if n is not None), default=None)
     lacking = "the sample needed is unknown" if missing is None else f"{missing} more units needed"
@@ -328,7 +339,8 @@ def _told(cell: Cell, with_p: bool = False) -> str:
     else:
         names = ("absolute_lift", "absolute_ci_low", "absolute_ci_high")
         numbers = [f"{found[name]:+.4g}" for name in names]
-    text = f"{cell.row['metric']} {numbers[0]} ({1 - alpha:.0%} interval {numbers[1]} to {numbers[2]}"
+    shown = f"{numbers[0]} ({100 * (1 - alpha):g} % interval {numbers[1]} to {numbers[2]}"
+    text = f"{cell.row['metric']} {shown}"
     return f"{text}, corrected p {found['adjusted_p']:.2g})" if with_p else f"{text})"
 
 
