@@ -71,7 +71,7 @@ DESIGNS = (
     # the redirect to the short form lost exposures: planned 50 : 50
     Design(
         "signup_form", "person", ("long_form", "short_form"), date(2025, 1, 1), FAR_DATE,
-        (0.62, 0.38),
+        (0.66, 0.34),
     ),
 )  # fmt: skip
 DESIGN = {design.key: design for design in DESIGNS}

@@ -164,15 +164,15 @@ def test_secondary_metrics_are_corrected_together_and_decide_nothing():
 
 def test_a_null_family_of_five_variants_errs_in_5_percent_of_experiments():
     chance, rows = np.random.default_rng(3), []
-    for i in range(100):
+    for i in range(200):
         for variant in ("control", "b", "c", "d", "e"):
             sample = proportion(int(chance.binomial(1_000, 0.2)), 1_000)
             rows.append(statistics_row(variant, sample, experiment_key=f"e{i}", planned_share=0.2))
     found = evaluate(statistics(*rows), "h").to_pylist()
     wrong = {row["experiment_key"] for row in found if (row["adjusted_p"] or 1) < 0.05}
-    assert len(wrong) <= 11  # 5 expected at most
+    assert len(wrong) <= 20  # 10 expected at most
     naive = {row["experiment_key"] for row in found if (row["p_value"] or 1) < 0.05}
-    assert len(naive) > 12
+    assert len(naive) > 24
 
 
 def test_where_there_is_a_past_its_comparison_decides():

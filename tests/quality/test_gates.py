@@ -224,6 +224,12 @@ MARTS_DAMAGE = {
     "retention_rate = retained / 8 where day_number = 7",
     "active_users_nested": "update retention.rpt_active_users set wau = 8",
     "lifecycle_states_known": "update retention.fct_lifecycle_weeks set state = 'new'",
+    "experiment_intervals_hold_their_lift": "update experiments.rpt_results set ci_high = 1.2 "
+    "where metric = 'upgrades' and variant = 'b'",
+    "experiment_shares_are_shares": "update experiments.rpt_results set numerator = 26 "
+    "where metric = 'upgrades' and variant = 'b'",
+    "experiment_nothing_ships_past_a_guardrail": "update experiments.rpt_results "
+    "set verdict = 'inconclusive' where metric = 'complaints'",
 }
 SYNCS_DAMAGE = {
     "salesforce_accounts_key_unique": "insert into syncs.sync_salesforce__accounts by name "
