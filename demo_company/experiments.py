@@ -191,9 +191,7 @@ def _moments(world: World, rhythm: Rhythm, viewed: np.ndarray) -> dict[str, Any]
     founders = [world.users[a.founder] for a in world.accounts]
 
     def after_signup(users: list[User], low: int, high: int) -> Any:
-        return lambda rng: [
-            (u, u.signed_up + int(rng.integers(low, high)) + 2_000) for u in users
-        ]
+        return lambda rng: [(u, u.signed_up + int(rng.integers(low, high)) + 2_000) for u in users]
 
     def while_active(rng: np.random.Generator) -> list[tuple[User, int]]:
         found = []

@@ -376,10 +376,10 @@ def test_experiment_decisions_follow_from_what_was_planted(both):
     assert verdict == "better"
 
 
-def test_experiment_metrics_of_every_unit_equal_a_naive_computation_from_the_files(
-    demo_run, both
-):
-    as_of = datetime.fromisoformat(json.loads((demo_run.landing / "demo.json").read_text())["as_of"])
+def test_experiment_metrics_of_every_unit_equal_a_naive_computation_from_the_files(demo_run, both):
+    as_of = datetime.fromisoformat(
+        json.loads((demo_run.landing / "demo.json").read_text())["as_of"]
+    )
     company = naive_experiments.Company(demo_run.landing, as_of.astimezone(UTC))
     account_of = {
         company.people.root(user): account

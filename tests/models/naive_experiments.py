@@ -158,7 +158,7 @@ def _measure(
         before = float(sum(day in past for day in used)) if pre_days else None
         return sum(day in days for day in used), before, midnight
     if source == "milestone":
-        people = members[unit] if unit in members else [unit]
+        people = members.get(unit, [unit])
         reached = [t for p in people if (t := company.activated_at(p))]
         return sum(since <= t < until for t in reached), None, until
     moved = [(kind, amount) for day, kind, amount in company.movements[unit] if day in days]

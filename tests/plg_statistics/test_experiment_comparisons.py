@@ -1,4 +1,4 @@
-"""What is said of two samples holds as often as it claims: by simulation, and against statsmodels."""
+"""What is said of two samples holds as often as it claims: simulated, and against statsmodels."""
 
 import itertools
 import math
@@ -74,7 +74,9 @@ def test_intervals_of_proportions_cover_a_planted_lift_in_92_to_98_percent(base,
     assert 0.92 <= relative / EXPERIMENTS <= 0.98
 
 
-@pytest.mark.parametrize(("lift", "sizes"), [(0.0, (300, 300)), (0.2, (300, 300)), (0.5, (150, 600))])
+@pytest.mark.parametrize(
+    ("lift", "sizes"), [(0.0, (300, 300)), (0.2, (300, 300)), (0.5, (150, 600))]
+)
 def test_intervals_of_skewed_means_cover_a_planted_lift_in_92_to_98_percent(lift, sizes):
     chance = np.random.default_rng(3)
     absolute = relative = 0
@@ -164,7 +166,10 @@ def test_a_sample_ratio_mismatch_is_caught_and_a_fair_split_is_not():
 
 GRID = list(
     itertools.product(
-        (0.01, 0.03, 0.1, 0.35, 0.5), (-0.3, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9), (0.05, 0.01), (0.8, 0.9)
+        (0.01, 0.03, 0.1, 0.35, 0.5),
+        (-0.3, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9),
+        (0.05, 0.01),
+        (0.8, 0.9),
     )
 )
 

@@ -131,7 +131,9 @@ def test_over_without_the_sample_is_over_without_an_answer():
 
 
 def test_an_ended_experiment_with_open_windows_is_not_over():
-    rows = [row | {"count_units": 1_050} for row in pair(proportion(100, 1_000), proportion(125, 1_000))]
+    rows = [
+        row | {"count_units": 1_050} for row in pair(proportion(100, 1_000), proportion(125, 1_000))
+    ]
     assert results(*rows)["b", "m"]["verdict"] == "undecided"
 
 
@@ -202,14 +204,23 @@ def test_one_variant_has_nothing_to_be_compared_with():
 
 @pytest.mark.parametrize(
     ("control", "variant"),
-    [(None, None), (proportion(1, 10), None), (None, proportion(1, 10)), (Sample(1, 1.0, 0.0), None)],
+    [
+        (None, None),
+        (proportion(1, 10), None),
+        (None, proportion(1, 10)),
+        (Sample(1, 1.0, 0.0), None),
+    ],
 )
 def test_an_experiment_just_begun_keeps_running(control, variant):
     rows = pair(control, variant, is_running=True, planned_share=0.5)
     for row in rows:
         row["count_units"] = 10 if control or variant else 0
     found = results(*rows)["b", "m"]
-    assert (found["decision"], found["verdict"], found["p_value"]) == ("keep running", "no_data", None)
+    assert (found["decision"], found["verdict"], found["p_value"]) == (
+        "keep running",
+        "no_data",
+        None,
+    )
 
 
 def test_nobody_converting_anywhere_is_no_difference():
@@ -227,6 +238,6 @@ def test_an_experiment_without_a_primary_metric_decides_nothing():
 
 def test_the_order_of_rows_says_nothing_and_other_numbers_are_another_input():
     assert evaluate(statistics(*BETTER), "h") == evaluate(statistics(*BETTER[::-1]), "h")
-    assert STATISTICS == statistics(*BETTER).schema
+    assert statistics(*BETTER).schema == STATISTICS
     changed = [BETTER[0] | {"count_units": 1_001}, BETTER[1]]
     assert fingerprint(statistics(*BETTER)) != fingerprint(statistics(*changed))

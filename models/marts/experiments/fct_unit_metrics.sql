@@ -105,12 +105,12 @@ measured as (
         on
             unit_windows.unit_id = events.{{ unit_type }}_id
             and unit_windows.source_name = events.event_name
-            and events.event_at < unit_windows.window_ends_at
+            and unit_windows.window_ends_at > events.event_at
             and (
-                events.event_at >= unit_windows.window_starts_at
+                unit_windows.window_starts_at <= events.event_at
                 or (
-                    events.event_at >= unit_windows.pre_starts_at
-                    and events.event_at < unit_windows.first_exposed_at
+                    unit_windows.pre_starts_at <= events.event_at
+                    and unit_windows.first_exposed_at > events.event_at
                 )
             )
     where
@@ -135,12 +135,12 @@ measured as (
     inner join {{ days }} as days
         on
             unit_windows.unit_id = days.{{ unit_type }}_id
-            and days.activity_date < unit_windows.window_end_date
+            and unit_windows.window_end_date > days.activity_date
             and (
-                days.activity_date >= unit_windows.window_first_date
+                unit_windows.window_first_date <= days.activity_date
                 or (
-                    days.activity_date >= unit_windows.pre_first_date
-                    and days.activity_date < unit_windows.exposed_date
+                    unit_windows.pre_first_date <= days.activity_date
+                    and unit_windows.exposed_date > days.activity_date
                 )
             )
     inner join activity_names on days.event_name = activity_names.event_name
@@ -160,8 +160,8 @@ measured as (
         on
             unit_windows.unit_id = milestones.{{ unit_type }}_id
             and unit_windows.source_name = milestones.milestone
-            and milestones.reached_at >= unit_windows.window_starts_at
-            and milestones.reached_at < unit_windows.window_ends_at
+            and unit_windows.window_starts_at <= milestones.reached_at
+            and unit_windows.window_ends_at > milestones.reached_at
     where
         unit_windows.source_type = 'milestone'
         and unit_windows.unit_type = '{{ unit_type }}'
@@ -180,8 +180,8 @@ measured as (
     inner join fct_mrr_movements as movements
         on
             unit_windows.unit_id = movements.account_id
-            and movements.movement_date >= unit_windows.window_first_date
-            and movements.movement_date < unit_windows.window_end_date
+            and unit_windows.window_first_date <= movements.movement_date
+            and unit_windows.window_end_date > movements.movement_date
     where
         unit_windows.unit_type = 'account'
         and (
