@@ -55,6 +55,20 @@ def test_500_null_experiments_are_called_significant_at_5_percent_in_3_to_7_perc
     assert 0.03 <= excluding / EXPERIMENTS <= 0.07
 
 
+@pytest.mark.parametrize("kind", ["proportion", "mean"])
+def test_in_the_long_run_the_error_is_5_percent(kind):
+    chance, runs, wrong = np.random.default_rng(14), 3_000, 0
+    for _ in range(runs):
+        one, other = (
+            proportion(int(chance.binomial(1_000, 0.12)), 1_000)
+            if kind == "proportion"
+            else of_values(chance.exponential(20.0, 200))
+            for _ in range(2)
+        )
+        wrong += compare(one, other, kind).p_value < 0.05
+    assert 0.04 <= wrong / runs <= 0.06
+
+
 @pytest.mark.parametrize(
     ("base", "lift", "n"), [(0.05, 0.4, 2_000), (0.3, 0.1, 600), (0.3, 0.0, 250), (0.8, -0.1, 300)]
 )
