@@ -67,7 +67,8 @@ def compare_proportions(variant: Sample, control: Sample, alpha: float = 0.05) -
     """Two-proportion z test (pooled); Newcombe's interval of the difference.
 
     The relative interval is the delta method on the logarithm of the ratio (Katz), with half a
-    success added to each side, so that none at all still has an interval.
+    success added to each side, so that none at all still has an interval; it is widened to the
+    estimate where it would not hold it.
     """
     counts, sizes = (variant.count, control.count), (variant.n, control.n)
     difference = counts[0] / sizes[0] - counts[1] / sizes[1]
@@ -86,7 +87,9 @@ def compare_proportions(variant: Sample, control: Sample, alpha: float = 0.05) -
             counts[0], sizes[0], counts[1], sizes[1],
             method="log-adjusted", compare="ratio", alpha=alpha,
         )  # fmt: skip
-        relative_low, relative_high = (float(ratio) - 1 for ratio in ratios)
+        # the halves move the middle: an interval always holds its own estimate
+        relative_low = min(float(ratios[0]) - 1, lift)
+        relative_high = max(float(ratios[1]) - 1, lift)
     return Comparison(
         difference, float(low), float(high), lift, relative_low, relative_high, p_value, error
     )

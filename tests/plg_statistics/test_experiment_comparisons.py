@@ -296,6 +296,14 @@ def test_probability_to_beat_control_is_the_posterior_one():
     assert prob_to_beat(*means, "mean") == pytest.approx(stats.norm.cdf(2**0.5))
 
 
+def test_an_interval_always_holds_its_own_estimate():
+    for variant, control in ((0, 1), (0, 40), (1, 2), (30, 1), (50, 50), (50, 1)):
+        found = compare(proportion(variant, 50), proportion(control, 50), "proportion")
+        assert found.absolute_low <= found.absolute_lift <= found.absolute_high
+        assert found.lift is not None and found.low is not None and found.high is not None
+        assert found.low <= found.lift <= found.high
+
+
 def test_two_samples_without_any_variance_differ_or_do_not():
     same = compare(Sample(5, 0.0, 0.0), Sample(7, 0.0, 0.0), "mean")
     assert (same.p_value, same.absolute_low, same.absolute_high) == (1.0, 0.0, 0.0)

@@ -24,22 +24,48 @@ dim_as_of as (
     select * from {{ ref('dim_as_of') }}
 ),
 
-mature_units as (
-    -- rounded: sums in another order must not look like other data
+exact_values as (
+    -- counts and cents as decimals: sums are then exact, in whatever order they are made, and the
+    -- same data has the same hash
+    select
+        experiment_key,
+        variant,
+        metric,
+        cast(value as decimal(16, 2)) as value,
+        cast(pre_value as decimal(16, 2)) as pre_value
+    from fct_unit_metrics
+    where is_mature
+),
+
+sums as (
     select
         experiment_key,
         variant,
         metric,
         count(*) as count_mature,
-        round(sum(value), 8) as total,
-        round(avg(value), 12) as mean,
-        round(var_samp(value), 12) as variance,
-        round(avg(pre_value), 12) as pre_mean,
-        round(var_samp(pre_value), 12) as pre_variance,
-        round(covar_samp(value, pre_value), 12) as covariance
-    from fct_unit_metrics
-    where is_mature
+        cast(count(*) as double) as n,
+        cast(sum(value) as double) as total,
+        cast(sum(value * value) as double) as squares,
+        cast(sum(pre_value) as double) as pre_total,
+        cast(sum(pre_value * pre_value) as double) as pre_squares,
+        cast(sum(value * pre_value) as double) as products
+    from exact_values
     group by experiment_key, variant, metric
+),
+
+mature_units as (
+    select
+        experiment_key,
+        variant,
+        metric,
+        count_mature,
+        total,
+        total / n as mean,
+        pre_total / n as pre_mean,
+        case when n > 1 then (squares - total * total / n) / (n - 1) end as variance,
+        case when n > 1 then (pre_squares - pre_total * pre_total / n) / (n - 1) end as pre_variance,
+        case when n > 1 then (products - total * pre_total / n) / (n - 1) end as covariance
+    from sums
 ),
 
 final as (
