@@ -32,6 +32,8 @@ demo = typer.Typer(help="The demo company.", no_args_is_help=True)
 app.add_typer(demo, name="demo")
 identity = typer.Typer(help="Who is who, and how we know.", no_args_is_help=True)
 app.add_typer(identity, name="identity")
+experiments = typer.Typer(help="Planning experiments.", no_args_is_help=True)
+app.add_typer(experiments, name="experiments")
 
 # a pipe has no width: wide enough that no figure is cut
 out = Console(width=None if sys.stdout.isatty() else 140)
@@ -429,6 +431,32 @@ def identity_explain(
         _print_json(found.as_dict())
     else:
         print_explanation(found, out)
+
+
+@experiments.command("size")
+def experiments_size(
+    baseline: Annotated[float, typer.Option(help="The control's share, or mean with --deviation.")],
+    effect: Annotated[
+        float, typer.Option(help="Smallest relative effect to be seen: 0.1 is 10 %.")
+    ],
+    deviation: Annotated[
+        float | None, typer.Option(help="Of a mean: standard deviation of a unit.")
+    ] = None,
+    alpha: Annotated[float, typer.Option(help="Two-sided significance level.")] = 0.05,
+    power: Annotated[float, typer.Option(help="Chance to see the effect, were it true.")] = 0.8,
+    as_json: JsonFlag = False,
+) -> None:
+    """Units each variant needs."""
+    from plg_statistics.comparisons import sample_size
+
+    try:
+        units = sample_size(baseline, effect, alpha, power, deviation)
+    except ValueError as error:
+        raise _fail(str(error)) from None
+    if as_json:
+        _print_json({"units_per_variant": units})
+    else:
+        out.print(f"{units:,} units in each variant", highlight=False)
 
 
 @app.command()

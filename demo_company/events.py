@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from demo_company import names, signups, web, word_of_mouth
+from demo_company import experiments, names, signups, web, word_of_mouth
 from demo_company.books import Books
 from demo_company.clock import (
     MS_DAY,
@@ -26,6 +26,7 @@ from demo_company.usage import Usage, build_rhythm, paying_spans
 from demo_company.world import World
 
 FAR = 2**60
+Moves = dict[int, list[tuple[int, str, int, int]]]
 LINES_AT_ONCE = 400_000  # about 1 GB while being written
 
 
@@ -38,6 +39,7 @@ class EventLog:
     milestones: MilestoneLog
     count_visitors: int
     count_bots: int
+    experiments: experiments.Experiments
     count_lines: int = 0
     count_accepted: int = 0
     count_by_event: Counter[str] = field(default_factory=Counter)
@@ -47,7 +49,12 @@ class EventLog:
 
 
 def write_events(
-    world: World, books: Books, landing: Path, truth: Path, tell: Progress
+    world: World,
+    books: Books,
+    movements: Moves,
+    landing: Path,
+    truth: Path,
+    tell: Progress,
 ) -> EventLog:
     """Writes all event files and ``events.parquet``; a month or less in memory at a time."""
     parameters = world.parameters
@@ -66,17 +73,18 @@ def write_events(
     first_visitor = len(world.users)
     visits, count_visitors = web.visitors(world, texts, first_visitor)
     bots, count_bots = web.crawlers(world, texts, first_visitor + count_visitors)
+    rhythm = build_rhythm(world, books, connected, viewed)
+    trials = experiments.plant(world, movements, rhythm, connected, viewed, bots, texts, single)
     fixed = Rows.concat([single.rows(), visits, bots])
     inside = (fixed["t"] >= parameters.start_ms) & (fixed["t"] < parameters.end_ms - MS_MINUTE)
     fixed = fixed.take(inside)
 
-    rhythm = build_rhythm(world, books, connected, viewed)
     usage = Usage(world, rhythm, paying_spans(world, books), texts)
     if parameters.events_per_day:
         wanted = parameters.events_per_day * (end_day - first_day)
         usage.scale_to(max(wanted - len(fixed), 0), first_day, end_day)
 
-    log = EventLog(texts, usage, MilestoneLog(), count_visitors, count_bots)
+    log = EventLog(texts, usage, MilestoneLog(), count_visitors, count_bots, trials)
     signed_up = _sign_ups(fixed, log.milestones, len(world.users) + count_visitors + count_bots)
     several = _people_with_several_accounts(world)
     timeline = StateTimeline(world, books.plan_changes)
@@ -95,6 +103,7 @@ def write_events(
         columns = _line_columns(rows, rng, next_seq)
         next_seq += len(rows)
         _remember(rows, log, signed_up, several)
+        trials.watch(rows)
         rows, columns, raw_lines, next_seq = dirt.soil(rows, columns, rng, next_seq)
         log.count_accepted += int(columns["is_truth"].sum())
         if waiting is not None:
@@ -106,6 +115,7 @@ def write_events(
         files.write(rows.take(~later), now, raw_lines)
     tell("events", len(spans), len(spans))
     files.close()
+    trials.finish()
     log.count_lines, log.dirt = files.lines, dirt.counts
     return log
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from demo_company import back_office, stripe_files, truth, truth_files
+from demo_company import back_office, experiments, stripe_files, truth, truth_files
 from demo_company.books import Books
 from demo_company.clock import MS_DAY, day_of, month_start
 from demo_company.crm import Crm
@@ -71,7 +71,7 @@ def generate(
     crm = Crm(world, books, employed).build()
     crm.write(landing)
     stripe_dirt = stripe_files.write_stripe(books, landing)
-    log = write_events(world, books, landing, truth_path, tell)
+    log = write_events(world, books, movements, landing, truth_path, tell)
 
     tell("truth", 0, 1)
     people = truth_files.people_rows(world, log, employed)
@@ -84,10 +84,11 @@ def generate(
     truth_files.write_months(world, mrr, truth_path)
     retention = _retention_rows(parameters, mrr)
     truth_files.write_nrr(retention, truth_path)
+    trials = experiments.write_truth(log.experiments, truth_path)
     dirt = stripe_dirt + Counter(
         f"crm_{kind}" for _, _, kinds in crm.truth.values() for kind in kinds
     )
-    summary = _summary(world, books, log, people, movements, mrr, retention, dirt)
+    summary = _summary(world, books, log, people, movements, mrr, retention, trials, dirt)
     (truth_path / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     as_of = datetime.fromtimestamp(parameters.end_ms / 1000, UTC)
     marker = {
@@ -175,7 +176,8 @@ def _retention_rows(parameters: Parameters, mrr: Months) -> list[dict[str, Any]]
 
 def _summary(
     world: World, books: Books, log: EventLog, people: list[dict[str, Any]], movements: Moves,
-    mrr: Months, retention: list[dict[str, Any]], stripe_dirt: Counter[str],
+    mrr: Months, retention: list[dict[str, Any]], trials: dict[str, Any],
+    stripe_dirt: Counter[str],
 ) -> dict[str, Any]:  # fmt: skip
     """Rates and counts, as JSON."""
     parameters = world.parameters
@@ -194,6 +196,7 @@ def _summary(
     last_nrr = retention[-1]
     dirt = Counter(log.dirt) + stripe_dirt
     if parameters.dirt_rate > 0:
+        dirt += log.experiments.dirt
         dirt["bots"] = log.count_bots
         dirt["shared_devices"] = sum(device.shared_from >= 0 for device in world.devices)
         dirt["claimed_mailboxes"] = sum(u.has_claimed_email for u in world.users)
@@ -245,5 +248,6 @@ def _summary(
             "nrr_12_months": None if last_nrr["nrr"] is None else round(last_nrr["nrr"], 4),
             "nrr_accounts": last_nrr["accounts"],
         },
+        "experiments": trials,
         "dirt": dict(sorted(dirt.items())),
     }  # fmt: skip

@@ -43,6 +43,11 @@ EVENTS = (
     "support_contacted",
     "experiment_viewed",
     "usage_reported",
+    "upgrade_nudge_clicked",
+    "email_unsubscribed",
+    "invite_reported",
+    "exit_survey_answered",
+    "paid_feature_tried",
     "create_report",  # the old name of report_created, planted as dirt
 )
 EVENT_CODE = {name: code for code, name in enumerate(EVENTS)}

@@ -16,11 +16,6 @@ from demo_company.world import (
     World,
 )
 
-EXPERIMENTS = {
-    "onboarding_emails": ("control", "three_emails"),
-    "price_anchor": ("anchor_49", "anchor_99"),
-}
-
 
 def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
@@ -112,13 +107,6 @@ def first_steps(
                 f',"plan":"{_entry_plan(world, user)}","referrer":"{user.campaign or ""}"'
             )
             track(at, "signed_up", extra)
-            for k, (key, variants) in enumerate(EXPERIMENTS.items()):
-                variant = variants[int(rng.integers(2))]
-                track(
-                    at + 2000 + k * 500,
-                    "experiment_viewed",
-                    f',"experiment_key":"{key}","variant":"{variant}"',
-                )
         if user.account >= 0:
             account = world.accounts[user.account]
             group = {"name": account.name, "plan": _entry_plan(world, user)}

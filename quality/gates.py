@@ -29,7 +29,16 @@ from warehouse.settings import Settings
 AUDITED_SCHEMAS = {
     "raw": (),
     "identity": ("identity",),
-    "marts": ("core", "activation", "funnel", "retention", "revenue", "pql", "loops"),
+    "marts": (
+        "core",
+        "activation",
+        "funnel",
+        "retention",
+        "loops",
+        "experiments",
+        "revenue",
+        "pql",
+    ),
     "syncs": ("syncs",),
 }
 _CONTENT_HASHED_UP_TO = 200_000  # rows; of larger tables the number of rows counts

@@ -38,6 +38,7 @@ PUBLIC_SCHEMAS = (
     "revenue",
     "pql",
     "loops",
+    "experiments",
     "syncs",
 )
 PUBLIC_PREFIXES = ("dim_", "fct_", "rpt_", "bridge_", "sync_")

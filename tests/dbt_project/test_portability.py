@@ -59,7 +59,11 @@ def test_a_model_has_no_recursion_and_no_hint_of_one_engine(path: Path):
 def test_a_python_model_is_built_only_where_the_adapter_runs_it_and_read_through_a_macro(project):
     """Elsewhere the model does not exist, and its one reader selects nothing instead."""
     python = {name: node for name, node in project.models.items() if node["language"] == "python"}
-    assert set(python) == {"int_identity__linkage_pairs", "int_activation__discovery"}
+    assert set(python) == {
+        "int_identity__linkage_pairs",
+        "int_activation__discovery",
+        "int_experiments__results",
+    }
     for name, node in python.items():
         assert node["unrendered_config"]["enabled"] == "{{ target.type == 'duckdb' }}"
         readers = [

@@ -10,7 +10,7 @@ from warehouse.settings import PROJECT_ROOT
 
 MODELS_DIR = PROJECT_ROOT / "models"
 SEEDS_DIR = PROJECT_ROOT / "seeds"
-# some are Python: the probabilistic linkage, the milestone discovery
+# some are Python: the probabilistic linkage, the milestone discovery, the evaluation of experiments
 MODEL_FILES = sorted([*MODELS_DIR.rglob("*.sql"), *MODELS_DIR.rglob("*.py")])
 
 # what a layer may read; forward only

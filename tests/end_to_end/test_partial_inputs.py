@@ -16,7 +16,8 @@ def test_an_empty_landing_folder_gives_empty_tables(new_installation):
         "core.dim_people", "core.dim_accounts", "core.fct_person_days",
         "identity.bridge_person_ids", "activation.fct_person_milestones",
         "funnel.fct_stages", "retention.rpt_retention", "revenue.fct_mrr_months",
-        "revenue.rpt_nrr", "pql.fct_scores", "ops.ingest_files",
+        "revenue.rpt_nrr", "pql.fct_scores", "experiments.fct_exposures",
+        "ops.ingest_files",
     ):  # fmt: skip
         assert installation.query(f"select count(*) as n from {table}") == [{"n": 0}], table
 

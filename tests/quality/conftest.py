@@ -134,7 +134,7 @@ create table identity.dim_account_hierarchy as
 
 MARTS = """
 create schema core; create schema revenue; create schema pql; create schema activation;
-create schema funnel; create schema retention; create schema loops;
+create schema funnel; create schema retention; create schema loops; create schema experiments;
 create table core.dim_as_of as select timestamp '2026-06-30' as as_of_at;
 create table core.dim_people as
     select 'per_' || i as person_id,
@@ -275,6 +275,19 @@ create table retention.rpt_feature_adoption as
     from (values ('api', date '2026-04-01', 25), ('api', date '2026-05-01', 20),
         ('sso', date '2026-04-01', 5), ('sso', date '2026-05-01', 2)
     ) as t(feature_key, month, count_users);
+create table experiments.rpt_results as
+    select 'price' as experiment_key, *, 'proportion' as kind, 0.4 as srm_p_value,
+        null::double as cuped_p_value
+    from (values
+        ('a', true, 'upgrades', 'primary', 100, 10, 0.1, null, null, null, null, null, null,
+            null, null, null, null, null, 'ship'),
+        ('b', false, 'upgrades', 'primary', 100, 25, 0.25, 0.15, 0.04, 0.25, 1.5, 0.3, 4.0,
+            0.005, 0.01, 0.04, 0.99, 'better', 'ship'),
+        ('b', false, 'complaints', 'guardrail', 100, 3, 0.03, 0.0, -0.05, 0.05, 0.0, -0.8, 4.0,
+            1.0, 1.0, 1.0, 0.5, 'passed', 'ship')
+    ) as t(variant, is_control, metric, role, n, numerator, mean, absolute_lift, absolute_ci_low,
+        absolute_ci_high, lift, ci_low, ci_high, p_value, adjusted_p, always_valid_p,
+        prob_to_beat_control, verdict, decision);
 """
 
 SYNCS = """

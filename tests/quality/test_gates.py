@@ -238,6 +238,12 @@ MARTS_DAMAGE = {
     "sessions_do_not_overlap": "update core.fct_sessions set ended_at = timestamp "
     "'2026-06-29 09:01' where session_id = 'ses_1'",
     "invite_loop_is_a_funnel": "update loops.rpt_invite_loop set invites_converted = 5",
+    "experiment_intervals_hold_their_lift": "update experiments.rpt_results set ci_high = 1.2 "
+    "where metric = 'upgrades' and variant = 'b'",
+    "experiment_shares_are_shares": "update experiments.rpt_results set numerator = 26 "
+    "where metric = 'upgrades' and variant = 'b'",
+    "experiment_nothing_ships_past_a_guardrail": "update experiments.rpt_results "
+    "set verdict = 'inconclusive' where metric = 'complaints'",
 }
 SYNCS_DAMAGE = {
     "salesforce_accounts_key_unique": "insert into syncs.sync_salesforce__accounts by name "

@@ -169,6 +169,10 @@ models_built as (
         'stg_events__event_days' as rules_of
     union all
     select
+        'stg_events__exposures' as model_name,
+        'stg_events__event_days' as rules_of
+    union all
+    select
         'stg_events__property_kinds' as model_name,
         'stg_events__property_kinds' as rules_of
     union all
