@@ -129,7 +129,7 @@ models_built as (
         'stg_events__activity_spans' as rules_of
     union all
     select
-        'stg_events__loop_events' as model_name,
+        'stg_events__details' as model_name,
         'stg_events__event_days' as rules_of
     union all
     select
@@ -163,14 +163,6 @@ models_built as (
     select
         'stg_events__denied_ids_met' as model_name,
         'stg_events__calls' as rules_of
-    union all
-    select
-        'stg_events__usage_reports' as model_name,
-        'stg_events__event_days' as rules_of
-    union all
-    select
-        'stg_events__exposures' as model_name,
-        'stg_events__event_days' as rules_of
     union all
     select
         'stg_events__property_kinds' as model_name,
