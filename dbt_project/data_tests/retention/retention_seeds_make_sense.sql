@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('rpt_retention_cohorts') }}, that it runs with what reads the seeds
 -- a definition that names an event nobody knows finds nobody and says nothing; windows are from
 -- day 1 on; buckets of first use follow on each other from day 0
 with
