@@ -19,6 +19,7 @@ from statsmodels.stats.proportion import (
 )
 
 QUANTILES = 1_000  # points of the integral in `prob_to_beat`
+_LARGEST_LOG = 50.0  # a reach beyond this says nothing and would overflow
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,11 @@ def compare_proportions(variant: Sample, control: Sample, alpha: float = 0.05) -
 
 
 def compare_means(variant: Sample, control: Sample, alpha: float = 0.05) -> Comparison:
-    """Welch's t test and interval; the relative interval is the delta method on the ratio.
+    """Welch's t test and interval; the relative interval is the delta method on the logarithm of
+    the ratio of means, which is less lopsided than the ratio.
 
-    Var(T/C) = Var(T)/C² + T² Var(C)/C⁴ for the independent means T and C of variant and control.
+    Var(log T - log C) = Var(T)/T² + Var(C)/C² for the independent means T and C of variant and
+    control. Where a variant's mean is not positive it has no logarithm, and no relative interval.
     """
     shares = (variant.variance / variant.n, control.variance / control.n)
     difference, error = variant.mean - control.mean, math.sqrt(sum(shares))
@@ -119,10 +122,12 @@ def compare_means(variant: Sample, control: Sample, alpha: float = 0.05) -> Comp
     lift = low = high = None
     if control.mean > 0:
         lift = difference / control.mean
-        ratio_error = math.sqrt(
-            shares[0] / control.mean**2 + variant.mean**2 * shares[1] / control.mean**4
-        )
-        low, high = lift - reach * ratio_error, lift + reach * ratio_error
+        if variant.mean > 0:
+            log_error = math.sqrt(shares[0] / variant.mean**2 + shares[1] / control.mean**2)
+            low, high = (
+                math.expm1(math.log1p(lift) + side * min(reach * log_error, _LARGEST_LOG))
+                for side in (-1, 1)
+            )
     return Comparison(
         difference, difference - reach * error, difference + reach * error,
         lift, low, high, p_value, error,
@@ -170,6 +175,19 @@ def always_valid_p(
         ratio = 0.5 * np.log(spread / (spread + mixing)) + exponent
     p_value = np.exp(-np.maximum(ratio, 0.0))
     return np.where((spread > 0) & (mixing > 0), p_value, 1.0)
+
+
+def always_valid_reach(standard_error: float, tau: float, alpha: float) -> float:
+    """Half the width of the interval that holds the true difference at all looks together with
+    probability 1 - `alpha`: the differences `always_valid_p` does not refuse. Endless where the
+    spread or `tau` is 0."""
+    spread, mixing = standard_error**2, tau**2
+    if spread <= 0 or mixing <= 0:
+        return math.inf
+    together = spread + mixing
+    return math.sqrt(
+        spread * together / mixing * (math.log(together / spread) + 2 * math.log(1 / alpha))
+    )
 
 
 def prob_to_beat(variant: Sample, control: Sample, kind: str) -> float:

@@ -4,10 +4,12 @@ What decides
 - A sample ratio that the planned split does not explain (chi-square) makes all of it *invalid*.
 - Primary metrics decide, all (variant, primary metric) pairs of an experiment corrected together
   (Holm). While the experiment is under way the always-valid p counts, so that looking every
-  night costs nothing; once every variant has the planned sample, or the experiment is over, the
-  ordinary p does: that is the one planned look.
+  night costs nothing; once it is over (its end date is past and every window closed) the
+  ordinary p does: that is the one planned look. Having the planned sample ends nothing by itself:
+  exposures go on, and each night would be another look.
 - A guardrail passes when the interval excludes harm beyond its margin (non-inferiority), fails
-  when it shows harm and does not pass, and is inconclusive in between. Every guardrail must pass
+  when it shows harm and does not pass, and is inconclusive in between. Under way it is the
+  always-valid interval, at the end the ordinary one. Every guardrail must pass
   for a variant to ship: that only makes errors rarer, so these are not corrected for number.
 - Secondary metrics are corrected together (Benjamini-Hochberg) and decide nothing.
 - Where there is a pre-period, CUPED's comparison is the one that decides.
@@ -25,6 +27,7 @@ from plg_statistics.comparisons import (
     Comparison,
     Sample,
     always_valid_p,
+    always_valid_reach,
     compare,
     cuped,
     holm,
@@ -51,6 +54,7 @@ class Cell:
     result: Row = field(default_factory=dict)
     decisive: Comparison | None = None
     always_valid: float | None = None
+    always_reach: float = math.inf  # of the decisive difference, at all looks together
 
 
 def evaluate(statistics: pa.Table, inputs_hash: str) -> pa.Table:
@@ -160,7 +164,7 @@ def _compare_cell(cell: Cell, control: Sample) -> None:
         "prob_to_beat_control": above if row["direction"] == "increase" else 1 - above,
         "power": _power(row, sample, control),
     }
-    cell.always_valid = _always_valid(row, sample, control, found.standard_error)
+    _look_always(cell, sample, control)
 
 
 def _compare_adjusted(cell: Cell, sample: Sample, control: Sample) -> None:
@@ -172,21 +176,26 @@ def _compare_adjusted(cell: Cell, sample: Sample, control: Sample) -> None:
         "cuped_ci_high": found.absolute_high,
         "cuped_p_value": found.p_value,
     }
-    if cell.always_valid is not None:
-        cell.always_valid = _always_valid(cell.row, sample, control, found.standard_error)
+    _look_always(cell, sample, control)
 
 
-def _always_valid(row: Row, sample: Sample, control: Sample, error: float) -> float:
-    """1 until there are enough units for the normal approximation."""
+def _look_always(cell: Cell, sample: Sample, control: Sample) -> None:
+    """Always-valid p and interval of the decisive comparison; they say nothing until there are
+    enough units for the normal approximation."""
+    row, found = cell.row, cell.decisive
+    assert found is not None
+    cell.always_valid, cell.always_reach = 1.0, math.inf
     if min(sample.n, control.n) < MINIMUM_UNITS:
-        return 1.0
+        return
     if row["kind"] == "proportion":
-        together = row["total"] + control.count
+        together = row["total"] + round(control.mean * control.n)
         if min(together, sample.n + control.n - together) < 2 * MINIMUM_SUCCESSES:
-            return 1.0
+            return
     # what a guardrail looks for is harm of the size of its margin
     tau = row["margin"] if row["margin"] else abs(control.mean) * row["minimum_effect"]
-    return float(always_valid_p(sample.mean - control.mean, error, tau))
+    error = found.standard_error
+    cell.always_valid = float(always_valid_p(sample.mean - control.mean, error, tau))
+    cell.always_reach = always_valid_reach(error, tau, row["alpha"])
 
 
 def _deviation(row: Row, control: Sample) -> float | None:
@@ -245,26 +254,27 @@ def _correct(cells: list[Cell]) -> None:
 
 
 def _is_complete(variant: str, cells: dict[str, dict[str, Cell]]) -> bool:
-    """Whether the planned look has come: enough units in variant and control, or all is over."""
+    """Whether the one planned look has come: the experiment is over and every window closed."""
     primaries = [c for c in cells.values() if next(iter(c.values())).row["role"] == "primary"]
     if not primaries:
         return False
     for by_variant in primaries:
         controls = [cell for cell in by_variant.values() if cell.row["is_control"]]
         both = [by_variant[variant], *controls]
-        is_over = not by_variant[variant].row["is_running"] and all(
-            not cell.result["count_immature"] for cell in both
-        )
-        has_sample = all(cell.result.get("sample_needed") == 0 for cell in both)
-        if not is_over and not has_sample:
+        if by_variant[variant].row["is_running"]:
+            return False
+        if any(cell.result["count_immature"] for cell in both):
             return False
     return True
 
 
-def _goodness(cell: Cell) -> tuple[float, float]:
+def _goodness(cell: Cell, is_complete: bool) -> tuple[float, float]:
     """The decisive interval, turned so that more is better."""
     assert cell.decisive is not None
     low, high = cell.decisive.absolute_low, cell.decisive.absolute_high
+    if not is_complete:
+        middle = cell.decisive.absolute_lift
+        low, high = middle - cell.always_reach, middle + cell.always_reach
     return (low, high) if cell.row["direction"] == "increase" else (-high, -low)
 
 
@@ -274,7 +284,7 @@ def _verdict(cell: Cell, is_complete: bool) -> str | None:
     if cell.decisive is None:
         return "no_data"
     if cell.row["role"] == "guardrail":
-        low, high = _goodness(cell)
+        low, high = _goodness(cell, is_complete)
         if low > -(cell.row["margin"] or 0.0):
             return "passed"
         return "failed" if high < 0 else "inconclusive"
@@ -328,6 +338,11 @@ def _decide(
     lacking = "the sample needed is unknown" if missing is None else f"{missing} more units needed"
     if is_complete:
         return "stop", f"{_told(primaries[0], True)}: over without an answer, {lacking}."
+    if missing == 0:
+        return "keep running", (
+            f"{_told(primaries[0])}: not decided yet although the planned sample is there; "
+            "give the experiment an end date, and the ordinary p decides, once."
+        )
     return "keep running", f"{_told(primaries[0])}: not decided yet, {lacking} in this variant."
 
 

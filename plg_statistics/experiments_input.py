@@ -3,12 +3,7 @@
 Who only wants to know whether anything changed since the last evaluation need not pay for it.
 """
 
-import hashlib
-
 import pyarrow as pa
-
-# raise when the method in `experiments.py` changes: results of the old one are then not reused
-METHOD_VERSION = "1"
 
 STATISTICS = pa.schema(
     [
@@ -83,13 +78,3 @@ RESULTS = pa.schema(
 def no_results() -> pa.Table:
     """A result of nothing, with its columns."""
     return RESULTS.empty_table()
-
-
-def fingerprint(statistics: pa.Table) -> str:
-    """A hash of the rows (in their order) and of the method that would evaluate them."""
-    digest = hashlib.sha256(METHOD_VERSION.encode())
-    for name in STATISTICS.names:
-        digest.update(name.encode())
-        for value in statistics.column(name).to_pylist():
-            digest.update(b"\x00" if value is None else b"\x01" + str(value).encode() + b"\x02")
-    return digest.hexdigest()

@@ -4,12 +4,7 @@ Who only wants to know whether there is anything to link, or whether it was link
 not pay for the import.
 """
 
-import hashlib
-
 import pyarrow as pa
-
-# raise when the model in `linkage.py` changes: results of the old one are then not reused
-MODEL_VERSION = "1"
 
 RECORDS = pa.schema(
     [
@@ -45,13 +40,3 @@ PAIRS = pa.schema(
 def no_pairs() -> pa.Table:
     """A result of nothing, with its columns."""
     return PAIRS.empty_table()
-
-
-def fingerprint(records: pa.Table) -> str:
-    """A hash of the rows (in their order) and of the model that would compare them."""
-    digest = hashlib.sha256(MODEL_VERSION.encode())
-    for name in RECORDS.names:
-        digest.update(name.encode())
-        for value in records.column(name).to_pylist():
-            digest.update(b"\x00" if value is None else b"\x01" + str(value).encode() + b"\x02")
-    return digest.hexdigest()

@@ -50,6 +50,13 @@
 {%- endmacro %}
 
 
+{#- How long somebody is waited for where no window says it: after that they count as dropped, and
+    only cohorts that have had so long are mature. Who goes on later is counted all the same. -#}
+{% macro funnel_patience_micros() -%}
+    cast({{ var('funnel_patience_days') * 24 * 3600000000 }} as bigint)
+{%- endmacro %}
+
+
 {#- A window of so many hours in microseconds; no hours, no end. -#}
 {% macro micros_of_hours(hours) -%}
     coalesce(cast(round({{ hours }} * 3600000000) as bigint), {{ no_deadline() }})

@@ -7,11 +7,12 @@ same input gives the same output, so an unchanged input keeps the table and cost
 
 def model(dbt, session):
     records = dbt.ref("int_identity__linkage_records").order("all").to_arrow_table()
-    from plg_statistics.linkage_input import fingerprint, no_pairs
+    from plg_statistics.fingerprints import fingerprint
+    from plg_statistics.linkage_input import no_pairs
 
     if not records.num_rows:
         return no_pairs()
-    digest = fingerprint(records)
+    digest = fingerprint(records, "splink")
     known = session.sql(
         "select count(*) from duckdb_tables() where database_name = current_database() "
         f"and schema_name = '{dbt.this.schema}' and table_name = '{dbt.this.identifier}'"

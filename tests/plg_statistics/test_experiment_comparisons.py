@@ -107,6 +107,26 @@ def test_intervals_of_skewed_means_cover_a_planted_lift_in_92_to_98_percent(lift
     assert 0.92 <= relative / EXPERIMENTS <= 0.98
 
 
+@pytest.mark.parametrize("size", [90, 300])
+def test_the_relative_interval_of_rare_counts_covers_and_says_what_the_p_says(size):
+    """Most units have none: invitations, revenue of few payers."""
+    chance = np.random.default_rng(31)
+    covered = contradicting = significant = 0
+    for _ in range(EXPERIMENTS):
+        control, variant = (
+            of_values(chance.binomial(1, 0.3, size) * chance.poisson(2.0 * (1 + lift), size))
+            for lift in (0.0, 0.8)
+        )
+        found = compare(variant, control, "mean")
+        assert found.low is not None and found.high is not None
+        covered += found.low <= 0.8 <= found.high
+        if found.p_value < 0.05:
+            significant += 1
+            contradicting += found.low <= 0 <= found.high
+    assert 0.92 <= covered / EXPERIMENTS <= 0.98
+    assert contradicting <= 0.05 * significant
+
+
 DAYS, RUNS = 60, 2_000
 
 

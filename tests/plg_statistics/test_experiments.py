@@ -5,7 +5,8 @@ import pytest
 
 from plg_statistics.comparisons import Sample
 from plg_statistics.experiments import evaluate
-from plg_statistics.experiments_input import RESULTS, STATISTICS, fingerprint, no_results
+from plg_statistics.experiments_input import RESULTS, STATISTICS, no_results
+from plg_statistics.fingerprints import fingerprint
 from tests.plg_statistics.experiment_samples import (
     of_values,
     proportion,
@@ -116,12 +117,38 @@ def test_before_the_planned_sample_only_the_always_valid_p_decides():
     assert (late["verdict"], late["decision"]) == ("better", "ship")
 
 
-def test_with_the_planned_sample_and_no_difference_it_is_over():
-    rows = pair(proportion(1_000, 10_000), proportion(1_010, 10_000), is_running=True)
-    found = results(*rows)["b", "m"]
+def test_with_the_planned_sample_and_no_difference_it_ends_with_its_end_date():
+    samples = proportion(1_000, 10_000), proportion(1_010, 10_000)
+    found = results(*pair(*samples, is_running=True))["b", "m"]
+    assert (found["verdict"], found["decision"]) == ("undecided", "keep running")
+    assert "give the experiment an end date" in found["reason"]
+    found = results(*pair(*samples, is_running=False))["b", "m"]
     assert (found["verdict"], found["decision"]) == ("no_difference", "stop")
     assert found["sample_needed"] == 0 and found["power"] > 0.8
     assert "an effect of 20 % would most likely have shown" in found["reason"]
+
+
+def test_looked_at_every_night_a_variant_without_effect_is_hardly_ever_shipped_or_stopped():
+    """The decision itself, primary and guardrail, at every look of experiments long past their
+    planned sample."""
+    chance, runs, looks, a_look = np.random.default_rng(21), 100, 10, 180
+    tables = []
+    for run in range(runs):
+        hits = chance.binomial(a_look, 0.6, (4, looks)).cumsum(axis=1)
+        for look in range(looks):
+            n = a_look * (look + 1)
+            control, variant, safe, guarded = (proportion(int(h[look]), n) for h in hits)
+            changes = {"experiment_key": f"e{run}_{look}", "is_running": True}
+            tables += pair(control, variant, **changes)
+            tables += guard(safe, guarded, **changes)
+    found = evaluate(statistics(*tables), "h").to_pylist()
+    primary = [row for row in found if row["metric"] == "m" and not row["is_control"]]
+    guards = [row for row in found if row["metric"] == "g" and not row["is_control"]]
+    runs_of = lambda rows: {row["experiment_key"].split("_")[0] for row in rows}  # noqa: E731
+    assert max(row["n"] for row in primary) > max(row["sample_size"] for row in primary)
+    assert len(runs_of(r for r in primary if r["verdict"] in ("better", "worse"))) <= 0.05 * runs
+    assert len(runs_of(r for r in guards if r["verdict"] == "failed")) <= 0.05 * runs
+    assert len(runs_of(r for r in primary if r["p_value"] < 0.05)) > 0.15 * runs, "looks do harm"
 
 
 def test_over_without_the_sample_is_over_without_an_answer():

@@ -5,8 +5,9 @@ import random
 import pyarrow as pa
 import pytest
 
+from plg_statistics.fingerprints import fingerprint
 from plg_statistics.linkage import link
-from plg_statistics.linkage_input import PAIRS, RECORDS, fingerprint, no_pairs
+from plg_statistics.linkage_input import PAIRS, RECORDS, no_pairs
 
 FIRST = ["anna", "ben", "carla", "david", "elena", "felix", "grace", "hugo", "ines", "jonas"]
 LAST = ["adler", "baker", "costa", "dietz", "evans", "fischer", "garcia", "huber", "ito", "keller"]

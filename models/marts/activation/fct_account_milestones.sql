@@ -27,14 +27,25 @@ account_signups as (
 ),
 
 milestones_in_order as (
+    -- what somebody reached elsewhere, before this account was there, is not the account's
     select
-        account_id,
-        milestone,
-        person_id,
-        reached_at,
-        row_number() over (partition by account_id, milestone order by reached_at, person_id) as place,
-        count(*) over (partition by account_id, milestone) as count_people_reached
+        fct_person_milestones.account_id,
+        fct_person_milestones.milestone,
+        fct_person_milestones.person_id,
+        fct_person_milestones.reached_at,
+        row_number() over (
+            partition by fct_person_milestones.account_id, fct_person_milestones.milestone
+            order by fct_person_milestones.reached_at, fct_person_milestones.person_id
+        ) as place,
+        count(*) over (
+            partition by fct_person_milestones.account_id, fct_person_milestones.milestone
+        ) as count_people_reached
     from fct_person_milestones
+    inner join dim_accounts
+        on fct_person_milestones.account_id = dim_accounts.account_id
+    where
+        dim_accounts.signed_up_at is null
+        or fct_person_milestones.reached_at >= dim_accounts.signed_up_at
 ),
 
 milestones_of_any_user as (

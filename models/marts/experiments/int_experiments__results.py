@@ -7,11 +7,12 @@ same output, so an unchanged input keeps the table and costs no import of statsm
 
 def model(dbt, session):
     statistics = dbt.ref("int_experiments__variant_statistics").order("all").to_arrow_table()
-    from plg_statistics.experiments_input import fingerprint, no_results
+    from plg_statistics.experiments_input import no_results
+    from plg_statistics.fingerprints import fingerprint
 
     if not statistics.num_rows:
         return no_results()
-    digest = fingerprint(statistics)
+    digest = fingerprint(statistics, "scipy", "statsmodels")
     known = session.sql(
         "select count(*) from duckdb_tables() where database_name = current_database() "
         f"and schema_name = '{dbt.this.schema}' and table_name = '{dbt.this.identifier}'"

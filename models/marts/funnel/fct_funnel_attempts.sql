@@ -50,12 +50,13 @@ funnel_levels as (
 ),
 
 funnel_windows as (
-    -- how long an attempt can take at most; 0 when nothing limits it
+    -- how long an attempt can take at most; where nothing limits it, how long one is waited for
     select
         funnel_key,
         entity_type,
         case
-            when least(min(window_us), sum(case when level > 1 then within_us else 0 end)) >= {{ no_deadline() }} then 0
+            when least(min(window_us), sum(case when level > 1 then within_us else 0 end)) >= {{ no_deadline() }}
+                then {{ funnel_patience_micros() }}
             else least(min(window_us), sum(case when level > 1 then within_us else 0 end))
         end as longest_us
     from funnel_levels
@@ -108,6 +109,8 @@ attempts_measured as (
         case
             when next_level.within_us < {{ no_deadline() }}
                 then {{ micros_at(epoch_micros('attempts.furthest_at') ~ ' + next_level.within_us') }}
+            when next_level.within_us is not null and furthest.window_us >= {{ no_deadline() }}
+                then {{ micros_at(epoch_micros('attempts.furthest_at') ~ ' + ' ~ funnel_patience_micros()) }}
         end as step_closes_at
     from attempts
     inner join funnel_levels as furthest

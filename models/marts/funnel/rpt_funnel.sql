@@ -1,4 +1,7 @@
 {%- set growth_funnel = var('growth_funnel', 'growth') -%}
+{%- set mature_at = add_hours(
+    "cast(leaks_in_order.cohort_month + interval 1 month as timestamp)", "leaks_in_order.maturity_hours"
+) -%}
 with
 
 fct_stages as (
@@ -26,7 +29,7 @@ funnel_stages as (
         funnel_steps.step_key as stage,
         funnel_steps.step_number as stage_number,
         funnel_steps.is_required,
-        funnel_definitions.window_hours
+        coalesce(funnel_definitions.window_hours, 24 * {{ var('funnel_patience_days') }}) as maturity_hours
     from funnel_steps
     inner join funnel_definitions
         on funnel_steps.funnel_key = funnel_definitions.funnel_key
@@ -74,7 +77,7 @@ steps as (
         funnel_stages.stage,
         funnel_stages.stage_number,
         funnel_stages.is_required,
-        funnel_stages.window_hours,
+        funnel_stages.maturity_hours,
         coalesce(reached.entities, 0) as entities,
         reached.median_days_from_previous,
         -- required stages only lose entities, so the fewest of those before is the nearest
@@ -150,13 +153,11 @@ final as (
         coalesce(
             leaks_in_order.leak_place = 1
             and leaks_in_order.is_required
-            and leaks_in_order.conversion_from_previous < 1,
+            and leaks_in_order.conversion_from_previous < 1
+            and {{ mature_at }} <= dim_as_of.as_of_at,
             false
         ) as is_largest_drop_off,
-        {{ add_hours(
-            "cast(leaks_in_order.cohort_month + interval 1 month as timestamp)",
-            "coalesce(leaks_in_order.window_hours, 0)"
-        ) }} <= dim_as_of.as_of_at as is_mature
+        {{ mature_at }} <= dim_as_of.as_of_at as is_mature
     from leaks_in_order
     cross join dim_as_of
 )
