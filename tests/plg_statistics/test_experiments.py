@@ -131,7 +131,7 @@ def test_with_the_planned_sample_and_no_difference_it_ends_with_its_end_date():
 def test_looked_at_every_night_a_variant_without_effect_is_hardly_ever_shipped_or_stopped():
     """The decision itself, primary and guardrail, at every look of experiments long past their
     planned sample."""
-    chance, runs, looks, a_look = np.random.default_rng(21), 100, 10, 180
+    chance, runs, looks, a_look = np.random.default_rng(21), 60, 8, 225
     tables = []
     for run in range(runs):
         hits = chance.binomial(a_look, 0.6, (4, looks)).cumsum(axis=1)
