@@ -264,6 +264,7 @@ def test_a_changed_rule_reaches_events_of_every_day(installation):
     assert installation.contents() == step_by_step
 
 
+@pytest.mark.proof  # parses the project three times
 def test_changed_sql_reaches_events_of_every_day_without_a_full_refresh(installation, tmp_path):
     """In a copy of the project: a view below the model is edited, then the model's columns."""
     for folder in ("models", "seeds", "dbt_project"):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.proof]  # five runs
 
 
 def _event(number: int, **overrides) -> str:

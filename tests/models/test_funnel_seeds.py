@@ -14,7 +14,7 @@ from tests.models.naive_funnel import Event, Exclusion, Funnel, Stage, Step, mat
 from warehouse import dbt
 from warehouse.settings import PROJECT_ROOT, Settings
 
-pytestmark = pytest.mark.pipeline  # one build for all
+pytestmark = [pytest.mark.pipeline, pytest.mark.proof]  # one build for all
 
 HOUR = timedelta(hours=1)
 PATIENCE = timedelta(days=90)  # funnel_patience_days: what a funnel without windows waits
