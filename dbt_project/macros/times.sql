@@ -146,3 +146,17 @@
 {% macro end_of_time() -%}
     timestamp '9999-12-31 00:00:00'
 {%- endmacro %}
+
+
+{#- How many times `collect_times` put together. -#}
+{% macro count_times(column) -%}
+    {{ return(adapter.dispatch('count_times', 'plg')(column)) }}
+{%- endmacro %}
+
+{% macro default__count_times(column) -%}
+    len({{ column }})
+{%- endmacro %}
+
+{% macro spark__count_times(column) -%}
+    size({{ column }})
+{%- endmacro %}
