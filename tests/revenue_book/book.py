@@ -104,7 +104,9 @@ def _read(page: str, entry: dict[str, Any]) -> Scenario:
         for sentence in entry.get("happened") or []:
             teller.tell(sentence)
         contracts = [
-            contract_row(key, stripe.account_id, number, words)
+            contract_row(
+                key, stripe.domain if known_by == "domain" else stripe.account_id, number, words
+            )
             for number, words in enumerate(entry.get("contracts") or [], start=1)
         ]
         scenario = Scenario(page, title, entry["why"], entry["expect"], stripe, contracts)
@@ -197,18 +199,12 @@ def read_lake(installation: SmallInstallation, connection: duckdb.DuckDBPyConnec
 
 
 def domains(scenarios: Iterable[Scenario]) -> list[tuple[str, str]]:
-    """E-mail domain and account of scenarios that are known by nothing else."""
-    found = []
-    for scenario in scenarios:
-        if scenario.stripe.known_by == "domain":
-            emails = {
-                envelope.body["data"]["object"].get("email")
-                for envelope in scenario.stripe.envelopes
-            }
-            found += [
-                (email.split("@")[1], scenario.account_id) for email in emails if email is not None
-            ]
-    return found
+    """E-mail domain and account of the scenarios that are known by it alone."""
+    return [
+        (scenario.stripe.domain, scenario.account_id)
+        for scenario in scenarios
+        if scenario.stripe.known_by == "domain"
+    ]
 
 
 def as_json(scenario: Scenario) -> str:

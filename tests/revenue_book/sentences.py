@@ -148,7 +148,11 @@ class Teller:
             (r"ends(?: (for want of payment))?", self._ends),
             (r"is updated in nothing", lambda *_: None),
             (r"is listed", self._listed),
-            (rf"is billed ({AMOUNT})(?: with proration ({AMOUNT}))?", self._billed),
+            (
+                rf"is billed ({AMOUNT})"
+                rf"(?: with proration ({AMOUNT}))?(?: and tax ({AMOUNT}))?(?: for a (\w+))?",
+                self._billed,
+            ),
             (rf"is refunded ({AMOUNT})", self._refunded),
             (rf"gets credit for ({AMOUNT})", self._credited),
         ]
@@ -252,51 +256,57 @@ class Teller:
         subscription.pull(at)
         return "nothing"
 
-    def _billed(self, subscription, at, amount, proration) -> str:
+    def _billed(self, subscription, at, amount, proration, tax, one_time) -> str:
         """An invoice is finalised and paid; what was prorated is a line of its own."""
         currency = subscription.currency
         start, end = subscription.period(at)
         invoice_id = self._invoice_id(subscription, new=True)
-        total = int(in_minor_units(amount, currency))
-        prorated = int(in_minor_units(proration or "0", currency))
+        subtotal, prorated, taxed = (
+            int(in_minor_units(words or "0", currency)) for words in (amount, proration, tax)
+        )
         item = subscription.items[0]
         lines = []
         for number, (line_amount, is_proration) in enumerate(
-            [(total - prorated, False), (prorated, True)]
+            [(subtotal - prorated, False), (prorated, True)]
         ):
-            if line_amount:
-                lines.append(
-                    {
-                        "id": f"il_{invoice_id}_{number}",
-                        "object": "line_item",
-                        "type": "invoiceitem" if is_proration else "subscription",
-                        "amount": line_amount,
-                        "currency": currency,
-                        "proration": is_proration,
-                        "quantity": item.get("quantity", 1),
-                        "subscription": subscription.id,
-                        "subscription_item": item["id"],
-                        "price": {"id": item["price"]["id"], "product": item["price"]["product"]},
-                        "period": {
-                            "start": seconds(at if is_proration else start),
-                            "end": seconds(end),
-                        },
-                    }
-                )
+            if not line_amount:
+                continue
+            line = {
+                "id": f"il_{invoice_id}_{number}",
+                "object": "line_item",
+                "type": "invoiceitem" if is_proration or one_time else "subscription",
+                "description": one_time,
+                "amount": line_amount,
+                "currency": currency,
+                "proration": is_proration,
+                "quantity": 1,
+                "subscription": None if one_time else subscription.id,
+                "period": {
+                    "start": seconds(at if is_proration or one_time else start),
+                    "end": seconds(at if one_time else end),
+                },
+            }
+            if not one_time:
+                line["subscription_item"] = item["id"]
+                line["price"] = {"id": item["price"]["id"], "product": item["price"]["product"]}
+                line["quantity"] = item.get("quantity", 1)
+            lines.append(line)
+        reason = "subscription_update" if proration else "subscription_cycle"
         body = {
             "id": invoice_id,
             "object": "invoice",
             "customer": subscription.customer_id,
-            "subscription": subscription.id,
+            "subscription": None if one_time else subscription.id,
             "status": "paid",
-            "billing_reason": "subscription_update" if proration else "subscription_cycle",
+            "billing_reason": "manual" if one_time else reason,
             "collection_method": "charge_automatically",
             "currency": currency,
             "created": seconds(at),
-            "subtotal": total,
-            "total": total,
-            "amount_due": total,
-            "amount_paid": total,
+            "subtotal": subtotal,
+            "tax": taxed,
+            "total": subtotal + taxed,
+            "amount_due": subtotal + taxed,
+            "amount_paid": subtotal + taxed,
             "amount_remaining": 0,
             "attempt_count": 1,
             "period_start": seconds(start),

@@ -107,17 +107,20 @@ class StripeAccount:
         }
         self.envelopes.append(Envelope(arrived_at or at, envelope, copies))
 
+    @property
+    def domain(self) -> str:
+        return f"{self.key.replace('_', '-')}.example"
+
     def customer(self, name: str, at: datetime, is_test: bool = False) -> str:
         """The id of a customer, who is created at the first mention."""
         customer_id = f"cus_{self.key}_{name}"
         if name not in self.customers:
             self.customers.add(name)
-            domain = f"{self.key.replace('_', '-')}.example"
             body = {
                 "id": customer_id,
                 "object": "customer",
                 "created": seconds(at),
-                "email": f"billing@{domain}" if self.known_by == "domain" else None,
+                "email": f"billing@{self.domain}" if self.known_by == "domain" else None,
                 "name": name,
                 "metadata": {"account_id": self.account_id} if self.known_by == "customer" else {},
             }

@@ -7,7 +7,6 @@ built once for all. Then again with the lines in any order, sent twice and over 
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from difflib import ndiff
-from random import Random
 
 import duckdb
 import pytest
