@@ -94,7 +94,7 @@ class RevenueModels:
             if not rows.get(dataset):
                 continue
             lines = [
-                {"file_id": "f", "line_number": number, "load_id": 1} | row
+                {"file_id": dataset, "line_number": number, "load_id": 1} | row
                 for number, row in enumerate(rows[dataset], start=1)
             ]
             names = [name for name in columns if name in lines[0]]
@@ -110,7 +110,13 @@ class RevenueModels:
         """Build every model; again, where they are there already."""
         for name in self.models:
             schema = self._nodes[name]["schema"]
-            connection.execute(f"create or replace table {schema}.{name} as {self._queries[name]}")
+            try:
+                connection.execute(
+                    f"create or replace table {schema}.{name} as {self._queries[name]}"
+                )
+            except duckdb.Error as error:
+                error.add_note(f"in {schema}.{name}")
+                raise
 
 
     def violations(self, connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:
@@ -123,9 +129,8 @@ class RevenueModels:
                 node["resource_type"] == "test"
                 and node["config"]["severity"].lower() == "error"
                 and set(node["depends_on"]["nodes"]) <= built
-                and set(node["depends_on"]["nodes"])
+                and (query := self._queries.get(Path(node["path"]).stem))
             ):
-                query = self._queries[Path(node["path"]).stem]
                 if rows := connection.execute(query).fetchmany(5):
                     found[node["name"]] = rows
         return found
