@@ -29,8 +29,8 @@ sides_counted as (
     select
         sides.*,
         -- both sides at the day's rate: what the exchange rate did is not the item's doing
-        cast(sides.list_mrr_native * fx_rates.rate as double) as list_mrr,
-        cast(sides.mrr_native * fx_rates.rate as double) as mrr,
+        cast({{ at_rate('sides.list_mrr_native', 'fx_rates.rate') }} as double) as list_mrr,
+        cast({{ at_rate('sides.mrr_native', 'fx_rates.rate') }} as double) as mrr,
         count(*) over (
             partition by sides.account_id, sides.item_key, sides.change_date
         ) as count_sides
