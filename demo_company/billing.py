@@ -1,6 +1,6 @@
 """One subscription's life: snapshots, invoices, changes of mind, failing cards, its end.
 
-Everything that changes MRR passes through `Books.set_mrr`, the company's own ledger; the
+Everything that changes MRR passes through `Books.hold`, the company's own ledger; the
 truth is computed from that ledger, the Stripe files from the snapshots taken beside it.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from demo_company import plans
-from demo_company.books import COUNTED, Books, Subscription, half_up, subscription_object
+from demo_company.books import COUNTED, Books, Invoice, Subscription, half_up, subscription_object
 from demo_company.clock import add_months_s
 from demo_company.world import Account, World
 
@@ -53,8 +53,11 @@ class Biller:
         thing = subscription_object(sub, self.catalogue_created)
         self.books.log(at, f"customer.subscription.{kind}", thing, previous or None)
         sub.last_event_at = at
-        amount = 0 if kind == "deleted" else sub.mrr
-        self.books.set_mrr(at, sub.account, sub.currency, sub.id, amount)
+        why = "payment" if sub.cancel_reason == "payment_failed" or sub.status == "unpaid" else ""
+        held = () if kind == "deleted" else sub.held
+        self.books.hold(at, sub.account, sub.currency, sub.id, held, why)
+        if kind == "deleted" or sub.status == "unpaid":
+            self.books.stops.setdefault(sub.id, []).append(at)
         plan = sub.plan if kind != "deleted" and sub.status in (*COUNTED, "trialing") else "free"
         self.books.plan_changes.append((at, sub.account.index, plan, sub.quantity))
         return at
@@ -119,9 +122,13 @@ class Biller:
         thing["lines"]["url"] = f"/v1/invoices/{thing['id']}/lines"
         sub.latest_invoice = thing["id"]
         self.books.log(at, "invoice.created", thing)
+        record = Invoice(thing["id"], sub.account.index, sub.id, reason, sub.currency, total)
+        record.lines = thing["lines"]["data"]
+        self.books.invoices[record.id] = record
         thing["status"] = "open"
         thing["status_transitions"]["finalized_at"] = at + HOUR
         self.books.log(at + HOUR, "invoice.finalized", thing)
+        record.finalized = at + HOUR
         if paid:
             self.pay(sub, thing, at + HOUR + 2)
         else:
@@ -153,6 +160,7 @@ class Biller:
             "status": "failed" if failure else "succeeded",
         }
         self.books.log(at, "charge.failed" if failure else "charge.succeeded", thing)
+        self.books.invoices[invoice["id"]].attempts.append((at, failure))
         return str(thing["id"])
 
     def pay(self, sub: Subscription, invoice: dict[str, Any], at: int) -> None:
@@ -166,6 +174,7 @@ class Biller:
         }  # fmt: skip
         invoice["status_transitions"]["paid_at"] = at
         self.books.log(at, "invoice.paid", invoice, {"status": "open", "paid": False})
+        self.books.invoices[invoice["id"]].closed = (at, "paid")
 
     def fail(
         self, sub: Subscription, invoice: dict[str, Any], at: int, why: str, again: int | None

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from demo_company import plans
@@ -23,6 +24,41 @@ class EndOfHistory(Exception):
 
 def half_up(numerator: int, denominator: int) -> int:
     return (2 * numerator + denominator) // (2 * denominator)
+
+
+@dataclass(frozen=True)
+class Held:
+    """One thing an account pays for from a moment on; money is exact, in minor units a month."""
+
+    key: str
+    plan: str
+    term: str  # how long one payment lasts
+    currency: str
+    quantity: int
+    list_price: Fraction  # of the whole quantity
+    net_price: Fraction  # after discounts that last
+
+    @property
+    def mrr(self) -> int:
+        return half_up(self.net_price.numerator, self.net_price.denominator)
+
+
+@dataclass
+class Invoice:
+    """What the company knows of a bill it sent."""
+
+    id: str
+    account: int
+    subscription: str
+    reason: str
+    currency: str
+    amount_due: int
+    finalized: int | None = None
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    attempts: list[tuple[int, str | None]] = field(default_factory=list)
+    """(second, why it failed or None)"""
+    closed: tuple[int, str] | None = None
+    """(second, paid, void or uncollectible)"""
 
 
 @dataclass
@@ -65,12 +101,18 @@ class Subscription:
         return half_up(self.unit_amount * self.quantity * (100 - self.percent_off), 100)
 
     @property
-    def mrr(self) -> int:
-        """Minor units a month, half up; 0 unless in a counted status and collecting."""
+    def held(self) -> tuple[Held, ...]:
+        """What counts as recurring revenue: nothing unless in a counted status and collecting."""
         if self.status not in COUNTED or self.pause:
-            return 0
+            return ()
         months = 1 if self.interval == "month" else 12
-        return half_up(self.unit_amount * self.quantity * (100 - self.percent_off), 100 * months)
+        whole = Fraction(self.unit_amount * self.quantity, months)
+        return (
+            Held(
+                f"{self.id}/{self.item_id}", self.plan, self.interval, self.currency,
+                self.quantity, whole, whole * (100 - self.percent_off) / 100,
+            ),
+        )  # fmt: skip
 
 
 @dataclass
@@ -113,6 +155,11 @@ class Books:
     paying_spans: dict[int, list[list[int]]] = field(default_factory=dict)
     objects: dict[str, dict[str, str]] = field(default_factory=dict)
     """the newest JSON text by object type and id: what the list API answers at as_of"""
+    holdings: list[tuple[int, int, str, tuple[Held, ...], str]] = field(default_factory=list)
+    """(second, account, source, what of it is paid for from then on, why it changed)"""
+    invoices: dict[str, Invoice] = field(default_factory=dict)
+    stops: dict[str, list[int]] = field(default_factory=dict)
+    """subscription: the seconds at which it became unpaid or was cancelled"""
     converted: set[int] = field(default_factory=set)
     counter: int = 0
 
@@ -125,9 +172,13 @@ class Books:
         text = f"{self.parameters.seed}/{prefix}/{self.counter}"
         return prefix + hashlib.blake2b(text.encode(), digest_size=8).hexdigest()[:14]
 
-    def set_mrr(
-        self, second: int, account: Account, currency: str, source: str, amount: int
-    ) -> None:
+    def hold(
+        self, second: int, account: Account, currency: str, source: str,
+        held: tuple[Held, ...], why: str = "",
+    ) -> None:  # fmt: skip
+        """From this second on the account pays for `held` of the source, and for nothing else."""
+        self.holdings.append((second, account.index, source, held, why))
+        amount = sum(thing.mrr for thing in held)
         self.ledger.append((second, account.index, currency, source, amount))
 
     def log(

@@ -1,5 +1,7 @@
 """Who becomes a customer, how, and for how long."""
 
+from fractions import Fraction
+
 import numpy as np
 
 from demo_company import names, plans
@@ -8,8 +10,8 @@ from demo_company.books import (
     Books,
     Contract,
     EndOfHistory,
+    Held,
     Subscription,
-    half_up,
     subscription_object,
 )
 from demo_company.clock import MS_DAY, add_months, add_months_s, day_number, day_of, stream
@@ -186,10 +188,12 @@ def _contracts(biller: Biller, account: Account, first_day: int) -> None:
         source = books.contracts[-1].contract_id
         if start * DAY >= books.end:
             return  # signed, and not begun yet
-        books.set_mrr(start * DAY, account, account.currency, source, half_up(value, 12))
+        monthly = Fraction(value, 12)
+        held = Held(source, "enterprise", "contract", account.currency, seats, monthly, monthly)
+        books.hold(start * DAY, account, account.currency, source, (held,), "contract")
         books.plan_changes.append((start * DAY, account.index, "enterprise", seats))
         if (end + 1) * DAY < books.end:
-            books.set_mrr((end + 1) * DAY, account, account.currency, source, 0)
+            books.hold((end + 1) * DAY, account, account.currency, source, ())
         if rng.random() > 0.85:
             books.plan_changes.append(((end + 1) * DAY, account.index, "free", seats))
             return
