@@ -100,7 +100,9 @@ def split(cents: int, found: Counter[str]) -> dict[str, int]:
     All but the largest cause get the cents that are whole, the largest gets the rest.
     """
     helped = {
-        cause: abs(weight) for cause, weight in found.items() if weight and (weight > 0) == (cents > 0)
+        cause: abs(weight)
+        for cause, weight in found.items()
+        if weight and (weight > 0) == (cents > 0)
     }
     if not helped:
         raise ValueError(f"nothing moved revenue by {cents} cents: {dict(found)}")

@@ -13,6 +13,7 @@ from demo_company import (
     back_office,
     causes,
     experiments,
+    recognition,
     recovery,
     stripe_files,
     truth,
@@ -91,6 +92,7 @@ def generate(
     fx = truth.FxTable(rates)
     why = causes.movement_causes(movements, books.holdings, fx)
     truth_files.write_movements(world, why, truth_path)
+    truth_files.write_recognition(recognition.recognised(books, fx), truth_path)
     truth_files.write_recovery(world, recovery.failed_invoices(books), truth_path)
     truth_files.write_months(world, mrr, truth_path)
     retention = _retention_rows(parameters, mrr)

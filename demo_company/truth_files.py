@@ -1,5 +1,6 @@
 """The truth on disk: demo_truth/*.parquet. No model and no pipeline step ever reads it."""
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,18 @@ def write_recovery(world: World, rows: list[dict[str, Any]], folder: Path) -> No
         | {name: pa.array([row[name] for row in rows], pa.string()) for name in texts}
         | {name: pa.array([row[name] for row in rows], pa.timestamp("s")) for name in moments}
         | {name: pa.array([row[name] for row in rows], pa.int64()) for name in counts},
+    )
+
+
+def write_recognition(rows: list[tuple[str, date, int]], folder: Path) -> None:
+    """What every billed line earned in every month, those to come included."""
+    _write(
+        folder / "recognition.parquet",
+        {
+            "invoice_line_id": pa.array([row[0] for row in rows], pa.string()),
+            "month": pa.array([row[1] for row in rows], pa.date32()),
+            "recognised_amount": _cents([row[2] for row in rows]),
+        },
     )
 
 
