@@ -151,7 +151,7 @@ edges as (
     select
         account_id,
         kind,
-        from_at as at,
+        from_at as changed_at,
         1 as step
     from spans
 
@@ -160,7 +160,7 @@ edges as (
     select
         account_id,
         kind,
-        to_at as at,
+        to_at as changed_at,
         -1 as step
     from spans
     where to_at is not null
@@ -169,33 +169,33 @@ edges as (
 edges_netted as (
     select
         edges.account_id,
-        edges.at,
+        edges.changed_at,
         sum(case when edges.kind = 'grace' then edges.step else 0 end) as grace_step,
         sum(case when edges.kind = 'at_risk' then edges.step else 0 end) as at_risk_step,
         sum(case when edges.kind = 'lost' then edges.step else 0 end) as lost_step
     from edges
     cross join as_of
-    where edges.at < as_of.as_of_at
-    group by edges.account_id, edges.at
+    where edges.changed_at < as_of.as_of_at
+    group by edges.account_id, edges.changed_at
 ),
 
 running as (
     select
         account_id,
-        at,
+        changed_at,
         sum(grace_step) over account_history as count_grace,
         sum(at_risk_step) over account_history as count_at_risk,
         sum(lost_step) over account_history as count_lost
     from edges_netted
     window account_history as (
-        partition by account_id order by at rows between unbounded preceding and current row
+        partition by account_id order by changed_at rows between unbounded preceding and current row
     )
 ),
 
 states as (
     select
         account_id,
-        at,
+        changed_at,
         case
             when count_at_risk > 0 then 'at_risk'
             when count_grace > 0 then 'grace'
@@ -208,7 +208,7 @@ states as (
 states_compared as (
     select
         *,
-        lag(dunning_state) over (partition by account_id order by at) as previous_state
+        lag(dunning_state) over (partition by account_id order by changed_at) as previous_state
     from states
 ),
 
@@ -217,8 +217,8 @@ changes as (
         account_id,
         dunning_state,
         previous_state,
-        at as valid_from,
-        lead(at) over (partition by account_id order by at) as valid_to
+        changed_at as valid_from,
+        lead(changed_at) over (partition by account_id order by changed_at) as valid_to
     from states_compared
     where
         previous_state is null

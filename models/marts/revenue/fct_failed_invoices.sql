@@ -338,7 +338,7 @@ final as (
             when recovered_at is not null and not is_paid_out_of_band then last_successful_attempt
         end as recovered_on_attempt,
         failed_cents,
-        recovered_cents,
+        cast(recovered_cents as bigint) as recovered_cents,
         cast(failed_amount as decimal(18, 2)) as failed_amount,
         cast(recovered_amount as decimal(18, 2)) as recovered_amount,
         cast(
