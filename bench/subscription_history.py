@@ -44,7 +44,7 @@ with firsts as (
     select
         account, 0 as number,
         $start + cast(draw('start', account, 0) * ($until - $start - 40 * {_DAY}) as bigint) as started,
-        greatest(1, cast(-30 * ln(1 - draw('life', account, 0)) as bigint)) as months
+        greatest(1, cast(-45 * ln(1 - draw('life', account, 0)) as bigint)) as months
     from range($accounts) as numbers(account)
 ),
 more as (
@@ -56,7 +56,7 @@ more as (
                 then started + cast(draw('second', account, 0) * months * {_MONTH} as bigint)
             else started + (months + 1 + cast(draw('gap', account, 0) * 5 as bigint)) * {_MONTH} + 977
         end as started,
-        greatest(1, cast(-30 * ln(1 - draw('life', account, 1)) as bigint)) as months
+        greatest(1, cast(-45 * ln(1 - draw('life', account, 1)) as bigint)) as months
     from firsts
     where draw('more', account, 0) < 0.375
 )

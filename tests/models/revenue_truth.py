@@ -25,7 +25,7 @@ QUESTIONS = {
     ),
     "net revenue retention": (
         "select month, window_months, starting_mrr, expansion_mrr, contraction_mrr, churn_mrr "
-        "from plg.revenue.rpt_nrr where dimension = 'total' and starting_mrr > 0",
+        "from plg.revenue.rpt_nrr where dimension = 'all' and starting_mrr > 0",
         "select month, window_months, starting_mrr, expansion_mrr, contraction_mrr, churn_mrr "
         "from truth('nrr') where starting_mrr > 0",
         ("month", "window_months"),
@@ -90,18 +90,23 @@ def _compare(
     keys = ", ".join(key)
     joined = f"""
         select * from (select {keys}, list(f) as found from ({found}) as f group by all) as f
-        full join (select {keys}, list(t) as true from ({true}) as t group by all) as t
+        full join (select {keys}, list(t) as truly from ({true}) as t group by all) as t
         using ({keys})
     """
 
     def rows(sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
+    try:
+        rows(f"from ({found}) limit 0")
+    except duckdb.CatalogException as error:
+        missing = rows(f"select count(*) from ({true})")[0][0]
+        return Compared(name, missing, 0, (str(error).splitlines()[0],))
     compared, equal = rows(
-        f"select count(*), count(*) filter (where found::varchar = true::varchar) from ({joined})"
+        f"select count(*), count(*) filter (where found::varchar = truly::varchar) from ({joined})"
     )[0]
     differing = rows(
-        f"select found::varchar, true::varchar from ({joined}) "
-        f"where found::varchar is distinct from true::varchar order by {keys} limit {examples}"
+        f"select found::varchar, truly::varchar from ({joined}) "
+        f"where found::varchar is distinct from truly::varchar order by {keys} limit {examples}"
     )
     return Compared(name, compared, equal, tuple(f"{f} is truly {t}" for f, t in differing))
