@@ -151,16 +151,17 @@ def _invoice_rows(invoice: Invoice, credits: list[Credit], fx: FxTable) -> Rows:
     return rows
 
 
-def _contract_rows(contract: Contract, fx: FxTable, last_day: int) -> Rows:
-    """Billed in advance, a part at the start of every stretch of the billing frequency."""
+def _contract_rows(contract: Contract, fx: FxTable) -> Rows:
+    """Billed in advance, a part at the start of every stretch of the billing frequency.
+
+    Parts still to come are as sure as the contract is signed.
+    """
     step = INSTALMENT_MONTHS[contract.billing_frequency]
     whole = Service(contract.start, contract.end + 1)
     rows: Rows = []
     edges = [*whole.edges[:-1:step], whole.edges[-1]]
     months = [*range(0, len(whole.edges) - 1, step), len(whole.edges) - 1]
     for number, (start, end) in enumerate(pairwise(edges), start=1):
-        if start > last_day:
-            break
         value = half_away(Fraction(contract.annual_value * months[number], 12))
         value -= half_away(Fraction(contract.annual_value * months[number - 1], 12))
         cents = half_away(Fraction(value * fx.rate(start, contract.currency), RATE_SCALE))
@@ -182,7 +183,6 @@ def recognised(books: Books, fx: FxTable) -> Rows:
     for invoice in books.invoices.values():
         if invoice.finalized is not None:
             rows += _invoice_rows(invoice, credits[invoice.id], fx)
-    last_day = books.end // 86_400 - 1
     for contract in books.contracts:
-        rows += _contract_rows(contract, fx, last_day)
+        rows += _contract_rows(contract, fx)
     return rows
