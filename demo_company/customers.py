@@ -13,6 +13,7 @@ from demo_company.books import (
     EndOfHistory,
     Held,
     Subscription,
+    half_up,
     subscription_object,
 )
 from demo_company.clock import MS_DAY, add_months, add_months_s, day_number, day_of, stream
@@ -225,7 +226,7 @@ def _contracts(biller: Biller, account: Account, first_day: int) -> None:
         source = books.contracts[-1].contract_id
         if start * DAY >= books.end:
             return  # signed, and not begun yet
-        monthly = Fraction(value, 12)
+        monthly = Fraction(half_up(value, 12))  # a contract's month is priced in whole cents
         held = Held(source, "enterprise", "contract", account.currency, seats, monthly, monthly)
         books.hold(start * DAY, account, account.currency, source, (held,), "contract")
         books.plan_changes.append((start * DAY, account.index, "enterprise", seats))
