@@ -1,7 +1,7 @@
 {#- The cuts of retention, and the column each is told by. Every account is in exactly one value
     of each, so that the values of a cut add up to the total. -#}
 {% macro revenue_dimensions() -%}
-    {{ return({
+    {%- set dimensions = {
         'all': "'all'",
         'cohort': 'cohort',
         'segment': 'segment',
@@ -9,7 +9,8 @@
         'motion': 'motion',
         'sourcing': 'sourcing',
         'plg_cohort': "case when sourcing = 'plg' then cohort else 'not_plg_sourced' end",
-    }) }}
+    } -%}
+    {{ return(dimensions) }}
 {%- endmacro %}
 
 

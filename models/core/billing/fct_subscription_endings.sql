@@ -129,8 +129,8 @@ failures_of_endings as (
     inner join failures
         on
             endings.customer_id = failures.customer_id
-            and failures.failed_at <= endings.ended_at
-            and failures.failed_at >= {{ add_days('endings.ended_at', '-' ~ var('payment_failure_lookback_days')) }}
+            and endings.ended_at >= failures.failed_at
+            and {{ add_days('endings.ended_at', '-' ~ var('payment_failure_lookback_days')) }} <= failures.failed_at
     qualify row_number() over (
         partition by endings.subscription_id, endings.stretch_number
         order by failures.failed_at desc, failures.failure_reason asc

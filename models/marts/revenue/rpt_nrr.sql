@@ -10,14 +10,6 @@ as_of as (
     select * from {{ ref('dim_as_of') }}
 ),
 
-accounts_retained as (
-    -- only who had revenue at the start is asked for what became of it
-    select
-        *,
-        starting_mrr + expansion_mrr - contraction_mrr - churn_mrr as retained_mrr
-    from account_windows
-),
-
 attributes_summed as (
     -- the accounts that are alike in every cut, once, before they are counted in each
     select
@@ -34,15 +26,14 @@ attributes_summed as (
         sum({{ movement }}_mrr) as {{ movement }}_mrr,
         {%- endfor %}
         sum(case when starting_mrr > 0 then ending_mrr else 0 end) as ending_mrr,
-        sum(retained_mrr) as retained_mrr,
-        -- each account counts with no more than its start
-        sum(case when retained_mrr > starting_mrr then starting_mrr else retained_mrr end) as grr_numerator,
+        sum(case when starting_mrr > 0 then retained_mrr else 0 end) as retained_mrr,
+        sum(case when starting_mrr > 0 then kept_mrr else 0 end) as grr_numerator,
         count(case when starting_mrr > 0 then 1 end) as count_accounts_start,
         count(case when expansion_mrr > 0 then 1 end) as count_accounts_expanded,
         count(case when contraction_mrr > 0 then 1 end) as count_accounts_contracted,
         count(case when is_churned then 1 end) as count_accounts_churned,
         count(case when starting_mrr > 0 and ending_mrr > 0 then 1 end) as count_accounts_end
-    from accounts_retained
+    from account_windows
     group by 1, 2, 3, 4, 5, 6, 7
 ),
 

@@ -87,10 +87,7 @@ contributions as (
         sourcing,
         starting_mrr,
         churn_mrr,
-        case
-            when expansion_mrr > contraction_mrr + churn_mrr then starting_mrr
-            else starting_mrr + expansion_mrr - contraction_mrr - churn_mrr
-        end as grr_numerator,
+        kept_mrr as grr_numerator,
         total_new_mrr,
         total_expansion_mrr,
         total_reactivation_mrr,
