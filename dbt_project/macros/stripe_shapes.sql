@@ -78,6 +78,16 @@
     }) }}
 {%- endmacro %}
 
+{#- A line of a credit note: discounts and taxes as on an invoice's. -#}
+{% macro stripe_credit_note_line_shape() -%}
+    {{ return({
+        'id': 'text', 'type': 'text', 'invoice_line_item': 'text', 'amount': 'bigint', 'discount_amount': 'bigint',
+        'discount_amounts': [{'amount': 'bigint'}],
+        'tax_amounts': [{'amount': 'bigint', 'inclusive': 'boolean'}],
+        'taxes': [{'amount': 'bigint', 'tax_behavior': 'text'}],
+    }) }}
+{%- endmacro %}
+
 {#- A line of an invoice. What it belongs to moved under `parent`, its price under `pricing`, in 2025. -#}
 {% macro stripe_invoice_line_shape() -%}
     {%- set of_item = {
@@ -88,12 +98,26 @@
         'quantity': 'bigint', 'proration': 'boolean', 'subscription': 'text',
         'subscription_item': 'text', 'invoice_item': 'text',
         'period': {'start': 'bigint', 'end': 'bigint'},
-        'price': {'id': 'text', 'product': 'text'},
-        'plan': {'id': 'text', 'product': 'text'},
+        'discount_amounts': [{'amount': 'bigint'}],
+        'tax_amounts': [{'amount': 'bigint', 'inclusive': 'boolean'}],
+        'taxes': [{'amount': 'bigint', 'tax_behavior': 'text'}],
+        'price': {'id': 'text', 'product': 'text', 'type': 'text', 'recurring': {'usage_type': 'text'}},
+        'plan': {'id': 'text', 'product': 'text', 'usage_type': 'text'},
         'pricing': {'price_details': {'price': 'text', 'product': 'text'}},
         'parent': {
             'type': 'text', 'invoice_item_details': of_item, 'subscription_item_details': of_item,
         },
+    }) }}
+{%- endmacro %}
+
+{#- What an invoice was paid with: named by itself until 2025, listed since then where asked for. -#}
+{% macro stripe_invoice_payment_shape() -%}
+    {{ return({'invoice': 'text', 'payment': {'type': 'text', 'payment_intent': 'text', 'charge': 'text'}}) }}
+{%- endmacro %}
+
+{% macro stripe_invoice_payments_shape() -%}
+    {{ return({
+        'charge': 'text', 'payment_intent': 'text', 'payments': {'data': [stripe_invoice_payment_shape()]},
     }) }}
 {%- endmacro %}
 
