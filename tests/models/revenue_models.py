@@ -118,7 +118,6 @@ class RevenueModels:
                 error.add_note(f"in {schema}.{name}")
                 raise
 
-
     def violations(self, connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:
         """dbt's own data tests over the built models, by name, those that fail with their rows."""
         built = {self._nodes[name]["unique_id"] for name in self.models}
@@ -130,9 +129,9 @@ class RevenueModels:
                 and node["config"]["severity"].lower() == "error"
                 and set(node["depends_on"]["nodes"]) <= built
                 and (query := self._queries.get(Path(node["path"]).stem))
+                and (rows := connection.execute(query).fetchmany(5))
             ):
-                if rows := connection.execute(query).fetchmany(5):
-                    found[node["name"]] = rows
+                found[node["name"]] = rows
         return found
 
 

@@ -68,9 +68,7 @@ class History:
             "fx_rates": [
                 dict(zip(("month", "currency", "rate"), row, strict=True)) for row in self.fx_rates
             ],
-            "pipeline_clock": [
-                {"as_of_at": AS_OF, "reporting_currency": "USD", "timezone": "UTC"}
-            ],
+            "pipeline_clock": [{"as_of_at": AS_OF, "reporting_currency": "USD", "timezone": "UTC"}],
         }
 
 

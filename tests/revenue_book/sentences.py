@@ -143,7 +143,7 @@ class Teller:
             (r"loses its coupons?", self._loses),
             (rf"extends the trial until ({_MOMENT})", self._extends),
             (r"becomes (.+)", self._becomes),
-            (r"pauses", self._pauses),
+            (rf"pauses(?: until ({_MOMENT}))?", self._pauses),
             (r"resumes", self._resumes),
             (r"will cancel at the period's end", self._will_cancel),
             (rf"will cancel on ({_MOMENT})", self._will_cancel),
@@ -216,8 +216,9 @@ class Teller:
             raise NotUnderstood(f"status {status!r}")
         subscription.status = status.replace(" ", "_")
 
-    def _pauses(self, subscription, at) -> None:
-        subscription.fields["pause_collection"] = {"behavior": "void", "resumes_at": None}
+    def _pauses(self, subscription, at, until) -> None:
+        resumes_at = seconds(moment(until)) if until else None
+        subscription.fields["pause_collection"] = {"behavior": "void", "resumes_at": resumes_at}
 
     def _resumes(self, subscription, at) -> None:
         subscription.fields["pause_collection"] = None
