@@ -2,3 +2,26 @@
 {% macro round_money(value) -%}
     cast(round({{ value }}, 2) as decimal(18, 2))
 {%- endmacro %}
+
+
+{#- `part` of `whole` (integers, whole above 0) of an amount in minor units, to the minor unit,
+    halves away from zero: exact, no float. Differences of rising parts add up to the amount. -#}
+{% macro money_share(amount, part, whole) -%}
+    {{ return(adapter.dispatch('money_share', 'plg')(amount, part, whole)) }}
+{%- endmacro %}
+
+{% macro default__money_share(amount, part, whole) -%}
+    cast(
+        sign({{ amount }}) * sign({{ part }}) * (
+            (2 * cast(abs({{ amount }}) as hugeint) * abs({{ part }}) + {{ whole }}) // (2 * ({{ whole }}))
+        ) as bigint
+    )
+{%- endmacro %}
+
+{% macro spark__money_share(amount, part, whole) -%}
+    cast(
+        sign({{ amount }}) * sign({{ part }}) * (
+            (2 * cast(abs({{ amount }}) as decimal(38, 0)) * abs({{ part }}) + {{ whole }}) div (2 * ({{ whole }}))
+        ) as bigint
+    )
+{%- endmacro %}

@@ -79,8 +79,11 @@
         'quantity': 'bigint', 'proration': 'boolean', 'subscription': 'text',
         'subscription_item': 'text', 'invoice_item': 'text',
         'period': {'start': 'bigint', 'end': 'bigint'},
-        'price': {'id': 'text', 'product': 'text'},
-        'plan': {'id': 'text', 'product': 'text'},
+        'discount_amounts': [{'amount': 'bigint'}],
+        'tax_amounts': [{'amount': 'bigint', 'inclusive': 'boolean'}],
+        'taxes': [{'amount': 'bigint', 'tax_behavior': 'text'}],
+        'price': {'id': 'text', 'product': 'text', 'type': 'text', 'recurring': {'usage_type': 'text'}},
+        'plan': {'id': 'text', 'product': 'text', 'usage_type': 'text'},
         'pricing': {'price_details': {'price': 'text', 'product': 'text'}},
         'parent': {
             'type': 'text', 'invoice_item_details': of_item, 'subscription_item_details': of_item,
