@@ -76,7 +76,7 @@ invoiced as (
         invoices.month,
         {{ round_money(
             'cast(cast(sum(invoices.total_cents) as decimal(18, 0))'
-            ~ ' / coalesce(max(minor_units.minor_units), 100) as decimal(18, 4)) * fx_rates.rate'
+            ~ ' / coalesce(max(minor_units.minor_units), 100) as decimal(18, 3)) * fx_rates.rate'
         ) }} as amount
     from invoices
     inner join months_tied

@@ -33,7 +33,8 @@ billed as (
         invoices.currency,
         invoices.created_at as invoice_created_at,
         {{ month_start('invoices.finalized_at') }} as month,
-        sum(invoice_lines.amount_cents) as amount_cents,
+        -- MRR is without tax, also where the price includes it
+        sum(invoice_lines.net_amount_cents + invoice_lines.discount_cents) as amount_cents,
         sum(invoice_lines.discount_cents) as discount_cents
     from invoice_lines
     inner join invoices
@@ -67,7 +68,7 @@ states_matched as (
             and item_periods.valid_from < bills_counted.service_start_at, false
         ) as has_ended,
         item_periods.list_mrr_cents,
-        item_periods.mrr_cents as discounted_mrr_cents,
+        item_periods.discounted_mrr_cents,
         -- how many months one bill is for
         cast(item_periods.interval_count as double) * 12 / billing_intervals.intervals_per_year as interval_months
     from bills_counted

@@ -4,12 +4,16 @@ close_items as (
     select * from {{ ref('int_revenue__month_close_items') }}
 ),
 
-item_periods as (
-    select * from {{ ref('fct_subscription_item_periods') }}
+item_states as (
+    select * from {{ ref('int_core__item_states') }}
 ),
 
 contracts as (
     select * from {{ ref('fct_contracts') }}
+),
+
+internal_accounts as (
+    select * from {{ ref('int_core__internal_accounts') }}
 ),
 
 fx_rates as (
@@ -30,10 +34,24 @@ rules as (
     select 'minor units ' || currency || ' ' || cast(minor_units as varchar) as rule
     from {{ ref('currency_minor_units') }}
     union all
+    select 'internal ' || kind || ' ' || value as rule
+    from {{ ref('internal_accounts') }}
+    union all
     select 'dunning_grace_days {{ var("dunning_grace_days", none) }}' as rule
     union all
     select 'reporting currency ' || reporting_currency as rule
     from as_of
+),
+
+loads as (
+    select known_in_load from item_states
+    union all
+    select known_in_load from contracts
+),
+
+loads_seen as (
+    select coalesce(max(known_in_load), 0) as newest_load_id
+    from loads
 ),
 
 rules_now as (
@@ -55,6 +73,7 @@ entries as (
         close_items.source_id,
         close_items.source,
         close_items.event_id,
+        cast(null as bigint) as newest_load_id,
         cast(null as varchar) as rules_hash,
         cast(null as varchar) as cause,
         close_items.mrr_native,
@@ -81,10 +100,12 @@ this_build as (
         memory.version_number + 1 as version_number,
         memory.last_closed_month,
         as_of.as_of_at as recorded_at,
-        rules_now.rules_hash
+        rules_now.rules_hash,
+        loads_seen.newest_load_id
     from as_of
     cross join memory
     cross join rules_now
+    cross join loads_seen
     where coalesce(as_of.as_of_at >= memory.recorded_at, true)
 ),
 
@@ -113,6 +134,15 @@ last_entries as (
     ) = 1
 ),
 
+months_closed as (
+    select
+        month,
+        newest_load_id,
+        rules_hash
+    from entries
+    where item_key is null
+),
+
 items_of_closed_months as (
     select close_items.*
     from close_items
@@ -129,13 +159,14 @@ items_changed as (
         coalesce(items_of_closed_months.source_id, last_entries.source_id) as source_id,
         coalesce(items_of_closed_months.source, last_entries.source) as source,
         coalesce(items_of_closed_months.mrr_native, 0) as mrr_native,
-        items_of_closed_months.event_id as event_now,
-        items_of_closed_months.held_since_at as held_since_now_at,
+        coalesce(items_of_closed_months.event_id, last_entries.event_id) as event_id,
+        coalesce(items_of_closed_months.held_since_at, last_entries.held_since_at) as held_since_at,
         coalesce(items_of_closed_months.rate, fx_rates.rate, last_entries.rate) as rate,
         coalesce(last_entries.mrr_native, 0) as mrr_native_before,
         last_entries.event_id as event_before,
-        last_entries.held_since_at as held_since_before_at,
-        last_entries.rules_hash as rules_hash_before
+        -- what nobody had seen is compared with the close of its month
+        coalesce(last_entries.newest_load_id, months_closed.newest_load_id) as load_before,
+        coalesce(last_entries.rules_hash, months_closed.rules_hash) as rules_hash_before
     from items_of_closed_months
     full outer join last_entries
         on
@@ -146,6 +177,8 @@ items_changed as (
         on
             last_entries.month = fx_rates.month
             and last_entries.currency = fx_rates.currency
+    left join months_closed
+        on items_of_closed_months.month = months_closed.month
     where
         -- gone twice is not news
         (items_of_closed_months.mrr_native is not null or last_entries.mrr_native <> 0)
@@ -156,51 +189,70 @@ items_changed as (
         )
 ),
 
--- what the subscription of an item that no longer holds says of that moment
-subscription_evidence as (
+-- what has been heard of the subscription and the moment the month closed
+states_of_changes as (
     select
         items_changed.month,
         items_changed.item_key,
         items_changed.currency,
-        -- its own word first, where it was still there; else the newest of the subscription
-        coalesce(
-            max_by(item_periods.event_id, item_periods.valid_from) filter (
-                where items_changed.item_key = item_periods.subscription_id || '/' || item_periods.item_id
-            ),
-            max_by(item_periods.event_id, item_periods.valid_from)
-        ) as event_id,
-        max(item_periods.valid_from) as held_since_at
+        item_states.event_id,
+        item_states.known_in_load > items_changed.load_before as is_news,
+        item_states.event_id = items_changed.event_before as is_event_before,
+        -- a pull is made when it is made, and tells of what was
+        item_states.event_rank < 3
+        and item_states.event_created_at
+        >= cast({{ add_months_to('items_changed.month', 1) }} as timestamp) as is_made_after,
+        row_number() over (
+            partition by items_changed.month, items_changed.item_key, items_changed.currency
+            order by
+                case when item_states.known_in_load > items_changed.load_before then 0 else 1 end,
+                item_states.effective_at desc, item_states.event_rank desc, item_states.event_id desc,
+                item_states.valid_from desc, item_states.item_id
+        ) as newest_first
     from items_changed
-    inner join item_periods
+    inner join item_states
         on
-            items_changed.source_id = item_periods.subscription_id
-            and cast({{ add_months_to('items_changed.month', 1) }} as timestamp) > item_periods.valid_from
-    where items_changed.event_now is null
-    group by 1, 2, 3
+            items_changed.source_id = item_states.subscription_id
+            and cast({{ add_months_to('items_changed.month', 1) }} as timestamp) > item_states.effective_at
 ),
 
-events_known as (
-    select distinct event_id from item_periods
+subscription_evidence as (
+    select
+        month,
+        item_key,
+        currency,
+        bool_or(is_news) as has_news,
+        bool_or(coalesce(is_event_before, false)) as is_event_before_known,
+        -- of the newest news
+        bool_or(newest_first = 1 and is_made_after) as is_made_after,
+        max(case when newest_first = 1 then event_id end) as event_id
+    from states_of_changes
+    group by 1, 2, 3
 ),
 
 changes_with_evidence as (
     select
         items_changed.*,
-        cast({{ add_months_to('items_changed.month', 1) }} as timestamp) as month_ends_at,
-        coalesce(items_changed.event_now, subscription_evidence.event_id, contracts.contract_id) as evidence_now,
-        coalesce(items_changed.held_since_now_at, subscription_evidence.held_since_at) as evidence_since_at,
-        events_known.event_id is not null as is_event_before_known,
-        cast(contracts.signed_date as timestamp) as signed_at
+        subscription_evidence.event_id as evidence_id,
+        subscription_evidence.item_key is not null or contracts.contract_id is not null as is_source_known,
+        internal_accounts.account_id is not null as is_internal_now,
+        coalesce(subscription_evidence.has_news, contracts.known_in_load > items_changed.load_before, false) as has_news,
+        coalesce(subscription_evidence.is_event_before_known, contracts.contract_id is not null, false) as is_event_before_known,
+        coalesce(
+            subscription_evidence.is_made_after,
+            cast(contracts.signed_date as timestamp) >= cast({{ add_months_to('items_changed.month', 1) }} as timestamp),
+            false
+        ) as is_made_after
     from items_changed
     left join subscription_evidence
         on
             items_changed.month = subscription_evidence.month
             and items_changed.item_key = subscription_evidence.item_key
             and items_changed.currency = subscription_evidence.currency
-    left join events_known
-        on items_changed.event_before = events_known.event_id
     left join contracts
         on items_changed.source_id = contracts.contract_id
+    left join internal_accounts
+        on items_changed.account_id = internal_accounts.account_id
 ),
 
 causes_found as (
@@ -208,25 +260,14 @@ causes_found as (
         changes_with_evidence.*,
         case
             when mrr_native = mrr_native_before then 'none'
-            when evidence_now is null then 'withdrawn'
-            when source = 'contract' and mrr_native_before <> 0 then
-                case
-                    when rules_hash_before <> this_build.rules_hash then 'policy_change'
-                    else 'corrected'
-                end
-            when source = 'contract' and signed_at >= month_ends_at then 'backdated'
-            when source = 'contract' then 'late_event'
-            when evidence_now = event_before then
-                case
-                    when rules_hash_before <> this_build.rules_hash then 'policy_change'
-                    else 'recalculated'
-                end
-            when
-                event_before is not null
-                and not is_event_before_known
-                and evidence_since_at < held_since_before_at
-                then 'withdrawn'
-            else 'late_event'
+            when is_internal_now then 'policy_change'
+            when not is_source_known then 'withdrawn'
+            when has_news and source = 'contract' and mrr_native_before <> 0 then 'corrected'
+            when has_news and is_made_after then 'backdated'
+            when has_news then 'late_event'
+            when event_before is not null and not is_event_before_known then 'withdrawn'
+            when rules_hash_before <> this_build.rules_hash then 'policy_change'
+            else 'recalculated'
         end as cause
     from changes_with_evidence
     cross join this_build
@@ -243,9 +284,10 @@ final as (
         cast(null as varchar) as source_id,
         cast(null as varchar) as source,
         cast(null as varchar) as event_id,
+        this_build.newest_load_id,
         this_build.rules_hash,
         'closed' as cause,
-        cast(null as decimal(18, 2)) as mrr_native,
+        cast(null as decimal(18, 3)) as mrr_native,
         cast(null as decimal(18, 8)) as rate,
         cast(null as timestamp) as held_since_at,
         this_build.recorded_at
@@ -263,6 +305,7 @@ final as (
         items_closed.source_id,
         items_closed.source,
         items_closed.event_id,
+        this_build.newest_load_id,
         this_build.rules_hash,
         'closed' as cause,
         items_closed.mrr_native,
@@ -282,12 +325,13 @@ final as (
         causes_found.account_id,
         causes_found.source_id,
         causes_found.source,
-        causes_found.evidence_now as event_id,
+        coalesce(causes_found.evidence_id, causes_found.event_id) as event_id,
+        this_build.newest_load_id,
         this_build.rules_hash,
         causes_found.cause,
-        cast(causes_found.mrr_native as decimal(18, 2)) as mrr_native,
+        cast(causes_found.mrr_native as decimal(18, 3)) as mrr_native,
         causes_found.rate,
-        causes_found.evidence_since_at as held_since_at,
+        causes_found.held_since_at,
         this_build.recorded_at
     from causes_found
     cross join this_build

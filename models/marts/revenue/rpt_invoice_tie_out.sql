@@ -63,12 +63,10 @@ months_to_tie as (
 lines_by_invoice as (
     select
         invoice_id,
-        sum(case when line_type = 'recurring' and is_proration then amount_cents - discount_cents else 0 end) as proration_cents,
-        sum(case when line_type = 'one_time' then amount_cents - discount_cents else 0 end) as one_time_cents,
-        sum(case when line_type = 'metered' then amount_cents - discount_cents else 0 end) as usage_cents,
-        sum(amount_cents - discount_cents) as lines_cents,
-        -- a price that includes tax is a price all the same
-        sum(amount_cents - discount_cents - net_amount_cents) as included_tax_cents
+        sum(case when line_type = 'recurring' and is_proration then net_amount_cents else 0 end) as proration_cents,
+        sum(case when line_type = 'one_time' then net_amount_cents else 0 end) as one_time_cents,
+        sum(case when line_type = 'metered' then net_amount_cents else 0 end) as usage_cents,
+        sum(net_amount_cents) as lines_cents
     from invoice_lines
     group by invoice_id
 ),
@@ -101,16 +99,15 @@ gathered as (
         coalesce(lines_by_invoice.proration_cents, 0) as proration_cents,
         coalesce(lines_by_invoice.one_time_cents, 0) as one_time_cents,
         coalesce(lines_by_invoice.usage_cents, 0) as usage_cents,
-        invoices.tax_cents - coalesce(lines_by_invoice.included_tax_cents, 0) as tax_cents,
+        invoices.tax_cents,
         0 as timing_cents,
         0 as discount_once_cents,
         0 as rounding_cents,
         -- a total that is not that of its lines
-        invoices.total_cents - coalesce(lines_by_invoice.lines_cents, 0)
-        - (invoices.tax_cents - coalesce(lines_by_invoice.included_tax_cents, 0)) as unexplained_cents,
-        cast(0 as decimal(18, 2)) as contract_native,
-        cast(0 as decimal(18, 2)) as timing_native,
-        cast(0 as decimal(18, 2)) as unexplained_native,
+        invoices.total_cents - invoices.tax_cents - coalesce(lines_by_invoice.lines_cents, 0) as unexplained_cents,
+        cast(0 as decimal(18, 3)) as contract_native,
+        cast(0 as decimal(18, 3)) as timing_native,
+        cast(0 as decimal(18, 3)) as unexplained_native,
         1 as count_invoices
     from invoices
     left join lines_by_invoice
@@ -133,9 +130,9 @@ gathered as (
         once_discount_cents as discount_once_cents,
         rounding_cents,
         unexplained_cents,
-        cast(0 as decimal(18, 2)) as contract_native,
-        cast(0 as decimal(18, 2)) as timing_native,
-        cast(0 as decimal(18, 2)) as unexplained_native,
+        cast(0 as decimal(18, 3)) as contract_native,
+        cast(0 as decimal(18, 3)) as timing_native,
+        cast(0 as decimal(18, 3)) as unexplained_native,
         0 as count_invoices
     from invoice_items
 
@@ -204,7 +201,7 @@ exchanged as (
         account_id,
         month,
         {%- for class in ['invoiced'] + classes %}
-        sum({{ round_money('cast(' ~ class ~ '_native as decimal(18, 4)) * rate') }}) as {{ class }}_amount,
+        sum({{ round_money('cast(' ~ class ~ '_native as decimal(18, 3)) * rate') }}) as {{ class }}_amount,
         {%- endfor %}
         sum(count_invoices) as count_invoices,
         count(*) as count_currencies
