@@ -24,4 +24,10 @@
             (2 * cast(abs({{ amount }}) as decimal(38, 0)) * abs({{ part }}) + {{ whole }}) div (2 * ({{ whole }}))
         ) as bigint
     )
+
+
+{#- Money of another currency at an exchange rate, exact. DuckDB multiplies two DECIMALs of up to
+    18 digits within 18 digits: at a rate of eight decimals that overflows from 92 million yen on. -#}
+{% macro at_rate(amount, rate) -%}
+    (cast({{ amount }} as decimal(27, 3)) * {{ rate }})
 {%- endmacro %}

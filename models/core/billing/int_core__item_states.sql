@@ -48,6 +48,15 @@ months_of_intervals as (
                 'item_amounts.interval_count', 'item_amounts.inclusive_tax_pct'
             ) }}
         end as list_mrr_cents,
+        -- causes are weighed before anything is rounded
+        {{ month_of_interval_unrounded(
+            'item_period_amounts.interval_amount_cents', 'billing_intervals.intervals_per_year',
+            'item_amounts.interval_count', 'item_amounts.inclusive_tax_pct'
+        ) }} as unrounded_list_mrr_cents,
+        {{ month_of_interval_unrounded(
+            'item_period_amounts.net_default_cents', 'billing_intervals.intervals_per_year',
+            'item_amounts.interval_count', 'item_amounts.inclusive_tax_pct'
+        ) }} as unrounded_mrr_cents,
         {% for key in sets %}
         case
             when item_amounts.billing_interval is null then cast(0 as bigint)
@@ -99,6 +108,8 @@ final as (
         case
             when subscription_periods.counts_as_mrr then months_of_intervals.default_mrr_cents else cast(0 as bigint)
         end as mrr_cents,
+        months_of_intervals.unrounded_list_mrr_cents,
+        months_of_intervals.unrounded_mrr_cents,
         -- times
         subscription_periods.effective_at,
         subscription_periods.valid_from,

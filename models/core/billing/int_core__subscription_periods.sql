@@ -182,6 +182,8 @@ final as (
         and stretches.status <> 'canceled'
         and not stretches.has_ended_on_schedule as is_churn_scheduled,
         stretches.is_beyond_grace,
+        stretches.cancellation_reason,
+        stretches.cancellation_feedback,
         stretches.known_in_load,
         -- times
         stretches.valid_from,
