@@ -24,6 +24,7 @@
             (2 * cast(abs({{ amount }}) as decimal(38, 0)) * abs({{ part }}) + {{ whole }}) div (2 * ({{ whole }}))
         ) as bigint
     )
+{%- endmacro %}
 
 
 {#- Money of another currency at an exchange rate, exact. DuckDB multiplies two DECIMALs of up to

@@ -74,10 +74,10 @@ invoiced as (
     select
         invoices.account_id,
         invoices.month,
-        {{ round_money(
-            'cast(cast(sum(invoices.total_cents) as decimal(18, 0))'
-            ~ ' / coalesce(max(minor_units.minor_units), 100) as decimal(18, 3)) * fx_rates.rate'
-        ) }} as amount
+        {{ round_money(at_rate(
+            'cast(sum(invoices.total_cents) as decimal(18, 0)) / coalesce(max(minor_units.minor_units), 100)',
+            'fx_rates.rate'
+        )) }} as amount
     from invoices
     inner join months_tied
         on invoices.month = months_tied.month

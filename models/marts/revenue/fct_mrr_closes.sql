@@ -25,7 +25,7 @@ balances as (
         month,
         currency,
         recorded_at,
-        {{ round_money('sum(mrr_native * rate)') }} as reported_mrr,
+        {{ round_money('sum(' ~ at_rate('mrr_native', 'rate') ~ ')') }} as reported_mrr,
         count(*) as count_items
     from items_closed
     group by 1, 2, 3, 4

@@ -130,7 +130,7 @@ balances_by_currency as (
         step_number,
         step,
         currency,
-        {{ round_money('sum(mrr_native * rate)') }} as mrr
+        {{ round_money('sum(' ~ at_rate('mrr_native', 'rate') ~ ')') }} as mrr
     from states
     group by 1, 2, 3, 4, 5, 6
 ),

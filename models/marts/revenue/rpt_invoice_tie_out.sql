@@ -201,7 +201,7 @@ exchanged as (
         account_id,
         month,
         {%- for class in ['invoiced'] + classes %}
-        sum({{ round_money('cast(' ~ class ~ '_native as decimal(18, 3)) * rate') }}) as {{ class }}_amount,
+        sum({{ round_money(at_rate(class ~ '_native', 'rate')) }}) as {{ class }}_amount,
         {%- endfor %}
         sum(count_invoices) as count_invoices,
         count(*) as count_currencies
