@@ -1,33 +1,3 @@
-{#- What an item period amounts to under a policy; once for the policy itself and once for the
-    default, so that accounts for which both are the same need not be counted twice. -#}
-{%- macro span_measures(policy, prefix) %}
-        case {{ policy }}.discounts
-            when 'none' then item_periods.list_mrr_cents
-            when 'forever' then item_periods.forever_mrr_cents
-            when 'once' then item_periods.once_mrr_cents
-            else item_periods.discounted_mrr_cents
-        end as {{ prefix }}mrr_cents,
-        case
-            when
-                {{ policy }}.churn_recognised_at = 'cancellation_request'
-                and item_periods.is_churn_scheduled
-                and not item_periods.is_term_agreed
-                then false
-            when item_periods.status = 'canceled'
-                then
-                    {{ policy }}.churn_recognised_at = 'period_end'
-                    and item_periods.is_cancelled_while_paying
-            when item_periods.status = 'past_due' and {{ policy }}.past_due is not null
-                then not item_periods.is_collection_paused
-            else item_periods.counts_as_mrr
-        end as {{ prefix }}counts_as_mrr,
-        case
-            when item_periods.status = 'canceled' then item_periods.paid_until_at
-            when item_periods.status = 'past_due' and {{ policy }}.past_due = 'dropped'
-                then {{ add_hours('item_periods.past_due_since', policy ~ '.past_due_days * 24') }}
-        end as {{ prefix }}counts_until_at
-{%- endmacro -%}
-
 with
 
 subscription_item_periods as (
@@ -127,8 +97,8 @@ measured as (
         item_periods.currency,
         item_periods.valid_from,
         item_periods.valid_to,
-        {{- span_measures('policies', '') }},
-        {{- span_measures('default_policy', 'default_') }}
+        {{- mrr_under_policy('policies', '') }},
+        {{- mrr_under_policy('default_policy', 'default_') }}
     from item_periods
     cross join policies
     cross join default_policy
