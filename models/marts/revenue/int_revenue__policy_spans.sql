@@ -45,7 +45,7 @@ item_histories as (
     from subscription_item_periods
 ),
 
-subscription_starts as (
+successors as (
     select
         account_id,
         subscription_id,
@@ -53,20 +53,29 @@ subscription_starts as (
     from subscription_item_periods
     where counts_as_mrr
     group by 1, 2
+
+    union all
+
+    select
+        account_id,
+        item_key as subscription_id,
+        started_at as first_counted_at
+    from mrr_day_spans
+    where source = 'contract'
 ),
 
 next_starts as (
-    -- a plan swapped through a new subscription is not paid for twice
+    -- a plan swapped through a new subscription or a contract is not paid for twice
     select
         item_histories.item_key,
         item_histories.valid_from,
-        min(subscription_starts.first_counted_at) as next_start_at
+        min(successors.first_counted_at) as next_start_at
     from item_histories
-    inner join subscription_starts
+    inner join successors
         on
-            item_histories.account_id = subscription_starts.account_id
-            and item_histories.subscription_id <> subscription_starts.subscription_id
-            and cast(item_histories.valid_from as date) <= subscription_starts.first_counted_at
+            item_histories.account_id = successors.account_id
+            and item_histories.subscription_id <> successors.subscription_id
+            and cast(item_histories.valid_from as date) <= successors.first_counted_at
     where
         item_histories.status = 'canceled'
         and item_histories.counted_before
