@@ -32,7 +32,7 @@ running as (
     inner join discounts
         on subscription_periods.event_id = discounts.event_id
     where
-        (discounts.starts_at is null or discounts.starts_at <= subscription_periods.valid_from)
+        (discounts.starts_at is null or discounts.starts_at <= greatest(subscription_periods.valid_from, subscription_periods.seen_at))
         and (discounts.ends_at is null or discounts.ends_at > subscription_periods.valid_from)
         -- a once coupon lowers the one invoice of the billing period it was given in
         and (

@@ -114,6 +114,8 @@ final as (
         item_amounts.event_id,
         item_amounts.item_id,
         subscription_periods.valid_from,
+        -- attributes
+        amounts_off_taken.event_id is not null as is_discounted,
         -- measures
         item_amounts.interval_amount_cents,
         {% for key in sets %}
