@@ -304,13 +304,9 @@ days_on_free as (
         and not subscription_item_periods.is_metered
 ),
 
-final as (
+named as (
     select
-        -- keys
-        histories.policy_key,
-        histories.account_id,
-        histories.change_date,
-        -- attributes
+        histories.*,
         case
             when histories.change_amount = 0 then null
             when histories.mrr_before_change <= 0 and histories.has_paid_before
@@ -318,15 +314,19 @@ final as (
             when histories.mrr_before_change <= 0 then 'new'
             when histories.mrr_after <= 0
                 then case when days_on_free.account_id is null then 'churn' else 'contraction' end
-            -- bought within moments of the first
-            when histories.change_amount > 0 and day_changes.movement_type = 'new' then 'new'
             when histories.change_amount > 0 then 'expansion'
             else 'contraction'
-        end as movement_type,
-        -- measures
-        histories.fx_amount,
-        histories.change_amount,
-        histories.mrr_after
+        end as net_type,
+        -- bought within the grouping window over midnight: it continues the day before
+        case
+            when
+                day_changes.continued_amount > 0
+                and histories.change_amount > 0
+                and histories.mrr_before_change > 0
+                then least(day_changes.continued_amount, histories.change_amount)
+            else 0
+        end as continued_amount,
+        day_changes.continued_type
     from histories
     left join days_on_free
         on
@@ -337,6 +337,23 @@ final as (
         on
             histories.account_id = day_changes.account_id
             and histories.change_date = day_changes.change_date
+),
+
+final as (
+    select
+        -- keys
+        policy_key,
+        account_id,
+        change_date,
+        -- attributes
+        case when change_amount <> continued_amount then net_type end as movement_type,
+        case when continued_amount <> 0 then continued_type end as continued_type,
+        -- measures
+        fx_amount,
+        cast(continued_amount as decimal(18, 2)) as continued_amount,
+        cast(change_amount - continued_amount as decimal(18, 2)) as change_amount,
+        mrr_after
+    from named
 )
 
 select * from final

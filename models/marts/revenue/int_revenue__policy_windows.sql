@@ -36,10 +36,13 @@ changes_by_month as (
         account_id,
         {{ month_start('change_date') }} as month,
         {%- for movement in movements if movement != 'fx' %}
-        sum(case when movement_type = '{{ movement }}' then change_amount else 0 end) as {{ movement }}_mrr,
+        sum(
+            case when movement_type = '{{ movement }}' then change_amount else 0 end
+            + case when continued_type = '{{ movement }}' then continued_amount else 0 end
+        ) as {{ movement }}_mrr,
         {%- endfor %}
         sum(fx_amount) as fx_mrr,
-        sum(fx_amount + change_amount) as change_mrr,
+        sum(fx_amount + continued_amount + change_amount) as change_mrr,
         count(case when movement_type = 'churn' then 1 end) as count_churn_movements
     from policy_day_changes
     group by 1, 2, 3
