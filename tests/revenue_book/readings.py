@@ -70,8 +70,65 @@ def leaving_announced(
     )
 
 
+def under_policies(
+    connection, scenario: Scenario, expected: Mapping[str, Any]
+) -> tuple[list[str], list[str]]:
+    """The movements of the account under each policy named; causes are of the default alone."""
+    wanted, found = [], []
+    for policy, lines in expected.items():
+        rows = connection.execute(
+            "select change_date, movement_type, continued_type, fx_amount, continued_amount, "
+            "change_amount from revenue.int_revenue__policy_day_changes where account_id = ? "
+            # an account that a policy does not concern is kept under the default alone
+            "and policy_key = (select max_by(policy_key, policy_key = ?) "
+            "from revenue.int_revenue__policy_spans where account_id = ? "
+            "and policy_key in (?, 'default')) order by change_date",
+            [scenario.account_id, policy, scenario.account_id, policy],
+        ).fetchall()
+        for on, kind, continued, fx, continued_amount, amount in rows:
+            parts = [("fx", fx), (continued, continued_amount), (kind, amount)]
+            found += [f"{policy}: {Movement(on, name, part)}" for name, part in parts if part]
+        wanted += [f"{policy}: {Movement.in_words(words)}" for words in lines]
+    return sorted(wanted), sorted(found)
+
+
+def seen_then(
+    connection, scenario: Scenario, expected: Mapping[str, str]
+) -> tuple[list[str], list[str]]:
+    """What a month closed at by what was known when it ended."""
+    found = dict(
+        connection.execute(
+            "select strftime(month, '%Y-%m'), mrr_as_known::varchar "
+            "from revenue.rpt_mrr_as_known where account_id = ?",
+            [scenario.account_id],
+        ).fetchall()
+    )
+    return (
+        [f"{month} was seen at {amount}" for month, amount in expected.items()],
+        [f"{month} was seen at {found.get(month, '0.00')}" for month in expected],
+    )
+
+
+def committed_changes(
+    connection, scenario: Scenario, expected: Mapping[str, str]
+) -> tuple[list[str], list[str]]:
+    """What is agreed today and still to come, by day."""
+    rows = connection.execute(
+        "select effective_date, sum(change_mrr) from revenue.fct_committed_mrr_changes "
+        "where account_id = ? group by 1 order by 1",
+        [scenario.account_id],
+    ).fetchall()
+    return (
+        [f"{day}: {amount}" for day, amount in expected.items()],
+        [f"{day}: {amount}" for day, amount in rows],
+    )
+
+
 READINGS: Mapping[str, Reading] = {
     "movements": movements,
     "closing": closing,
     "leaving announced": leaving_announced,
+    "under policies": under_policies,
+    "seen then": seen_then,
+    "committed changes": committed_changes,
 }

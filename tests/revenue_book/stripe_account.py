@@ -52,6 +52,12 @@ class Envelope:
     body: dict[str, Any]
     copies: int = 1
 
+    @property
+    def is_late(self) -> bool:
+        """It came on a later day than it was made."""
+        made_at = datetime.fromtimestamp(self.body["created"], UTC)
+        return self.arrived_at.date() > made_at.date()
+
 
 @dataclass(frozen=True)
 class Pull:
