@@ -124,6 +124,63 @@ def committed_changes(
     )
 
 
+def failed_invoices(
+    connection, scenario: Scenario, expected: list[str]
+) -> tuple[list[str], list[str]]:
+    """What became of every invoice that could not be collected at first."""
+    rows = connection.execute(
+        "select first_failed_at::date, outcome, recovered_on_attempt, days_to_recover, "
+        "lost_at::date, reason, failed_attempts from revenue.fct_failed_invoices "
+        "where account_id = ? order by first_failed_at",
+        [scenario.account_id],
+    ).fetchall()
+    found = []
+    for on, outcome, attempt, days, lost_on, reason, attempts in rows:
+        ending = {
+            "recovered": f"recovered on attempt {attempt} after {days or 0:g} days",
+            "lost": f"lost on {lost_on}",
+            "open": f"open after {attempts} attempts",
+        }[outcome]
+        found.append(f"{on} {reason}, {ending}")
+    return expected, found
+
+
+def recognised(
+    connection, scenario: Scenario, expected: Mapping[str, str]
+) -> tuple[list[str], list[str]]:
+    """What of the account's invoices is earned in a month."""
+    found = dict(
+        connection.execute(
+            "select strftime(month, '%Y-%m'), sum(recognised_amount)::varchar "
+            "from revenue.fct_recognition_months where account_id = ? group by 1",
+            [scenario.account_id],
+        ).fetchall()
+    )
+    return (
+        [f"{month}: {amount}" for month, amount in expected.items()],
+        [f"{month}: {found.get(month, '0.00')}" for month in expected],
+    )
+
+
+def dunning_states(
+    connection, scenario: Scenario, expected: Mapping[str, str]
+) -> tuple[list[str], list[str]]:
+    """The account's dunning state at the end of a day."""
+    found = {
+        day: connection.execute(
+            "select coalesce(max(dunning_state), 'none') from revenue.fct_dunning_states "
+            "where account_id = ? and valid_from < ?::date + 1 "
+            "and coalesce(valid_to >= ?::date + 1, true)",
+            [scenario.account_id, day, day],
+        ).fetchall()[0][0]
+        for day in expected
+    }
+    return (
+        [f"{day}: {state}" for day, state in expected.items()],
+        [f"{day}: {state}" for day, state in found.items()],
+    )
+
+
 READINGS: Mapping[str, Reading] = {
     "movements": movements,
     "closing": closing,
@@ -131,4 +188,7 @@ READINGS: Mapping[str, Reading] = {
     "under policies": under_policies,
     "seen then": seen_then,
     "committed changes": committed_changes,
+    "failed invoices": failed_invoices,
+    "dunning states": dunning_states,
+    "recognised": recognised,
 }

@@ -25,6 +25,9 @@ READ = (
     "int_revenue__policy_day_changes",
     "rpt_mrr_as_known",
     "fct_committed_mrr_changes",
+    "fct_failed_invoices",
+    "fct_dunning_states",
+    "fct_recognition_months",
 )
 OUTCOME = (
     "select account_id, movement_date, movement_type, cause, amount "
