@@ -53,9 +53,7 @@ def _history(models: ClosingModels, seed: int, builds: int) -> set[str]:
 
         models.build(company.tables(company.now))
         _check(models, company, reported)
-        causes = {
-            row["cause"] for row in models.restatements() if row["version_number"] > version
-        }
+        causes = {row["cause"] for row in models.restatements() if row["version_number"] > version}
         assert causes <= expected
         seen |= causes
         company.now += timedelta(days=company.random.choice([0, 1, 12, 31, 45]))

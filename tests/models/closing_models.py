@@ -94,7 +94,7 @@ class ClosingModels:
 
 @dataclass
 class Event:
-    """From ``effective`` on the item is worth ``mrr``; heard of in ``load``, made on ``created``."""
+    """From ``effective`` on the item is worth ``mrr``; made on ``created``, heard in ``load``."""
 
     event_id: str
     effective: date
@@ -123,7 +123,7 @@ class Item:
 
 
 class Company:
-    """Items in two currencies; every method that changes it returns the causes it may be seen as."""
+    """Items in two currencies; a method that changes it returns the causes that may be seen."""
 
     def __init__(self, seed: int):
         self.random = random.Random(seed)
