@@ -99,6 +99,20 @@ def test_every_movement_cause_and_month_is_the_one_counted_day_by_day(models):
     assert {cause for _, cause in shown} - {""} == CAUSES, "and every cause"
 
 
+@pytest.mark.pipeline
+def test_the_data_tests_of_the_models_are_among_what_is_checked(models):
+    """And they can fail: a month that does not close is found."""
+    assert {
+        "reconcile_mrr_bridge_closes",
+        "reconcile_movements_to_months",
+        "reconcile_change_causes_to_day_changes",
+        "subscription_item_periods_do_not_overlap",
+    } <= models.data_tests.keys()
+    with built(models, oracle.random_history(SEEDS[0], accounts=3)) as connection:
+        connection.execute("update revenue.fct_mrr_months set closing_mrr = closing_mrr + 0.01")
+        assert "reconcile_mrr_bridge_closes" in models.violations(connection)
+
+
 @pytest.mark.proof
 @pytest.mark.parametrize("seed", MANY_SEEDS)
 def test_so_it_is_for_many_companies(models, seed):
