@@ -26,6 +26,8 @@ _SENTENCE = re.compile(
 )
 _ITEM = re.compile(r"(?:(?P<quantity>\d+) × )?(?P<product>\w+) at (?P<price>.+)")
 USUAL_TIME = time(10)
+# of the first sentence of a subscription: how it is sent
+_NOTES = {"test mode", "tiers in the price list", "coupons by id", "objects expanded"}
 
 
 def moment(words: str) -> datetime:
@@ -75,7 +77,7 @@ class Teller:
                 copies = 2
             elif note == "never sent":
                 is_sent = False
-            elif note != "test mode" and not note.startswith("API "):
+            elif note not in _NOTES and not note.startswith("API "):
                 raise NotUnderstood(f"note ({note})")
         if is_sent:
             subscription.commit(kind, at, arrived_at=arrived_at, copies=copies)
@@ -106,6 +108,9 @@ class Teller:
         for note in notes:
             if note.startswith("API "):
                 subscription.api = note.removeprefix("API ")
+        subscription.are_tiers_apart = "tiers in the price list" in notes
+        subscription.are_coupons_ids = "coupons by id" in notes
+        subscription.is_expanded = "objects expanded" in notes
         self.account.subscriptions[label] = subscription
         for product, price, quantity in named:
             subscription.add_item(product, price, quantity)
