@@ -467,7 +467,7 @@ def journal_export(
     file: Annotated[Path, typer.Option("--out", help="CSV file to write.")],
     as_json: JsonFlag = False,
 ) -> None:
-    """A month's entries as CSV: balanced, and the same bytes whenever a closed month is asked for."""
+    """A month's entries as CSV: balanced; of a closed month the same bytes every time."""
     from warehouse.journal import NotAMonth, export_journal, parse_month, write_journal
     from warehouse.query import QueryError
 
@@ -477,9 +477,7 @@ def journal_export(
         raise _fail(str(error)) from None
     write_journal(export, file)
     if as_json:
-        _print_json(
-            {"file": str(file), "lines": export.count_lines, "is_closed": export.is_closed}
-        )
+        _print_json({"file": str(file), "lines": export.count_lines, "is_closed": export.is_closed})
     else:
         state = "closed, final" if export.is_closed else "not closed yet, provisional"
         out.print(f"{export.count_lines:,} lines of {month} ({state}): {file}", highlight=False)

@@ -51,9 +51,7 @@ def export_journal(settings: Settings, month: date) -> JournalExport:
         order by entry_date, source, reference, entry_id, account_code, account_key
         """,
     )
-    return JournalExport(
-        to_csv(result), len(result.rows), closed is not None and month <= closed
-    )
+    return JournalExport(to_csv(result), len(result.rows), closed is not None and month <= closed)
 
 
 def write_journal(export: JournalExport, file: Path) -> None:

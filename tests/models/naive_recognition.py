@@ -73,11 +73,14 @@ def share_before(first: date, end: date, day: date) -> Fraction:
     return sum((s for d, s in daily_shares(first, end).items() if d < day), Fraction(0))
 
 
+def minor_units(currency: str) -> int:
+    return 1 if currency in NO_CENTS else 1000 if currency in THOUSANDTHS else 100
+
+
 def in_reporting(cents: int, currency: str, rate: Decimal | None) -> int | None:
     if rate is None:
         return None
-    units = 1 if currency in NO_CENTS else 1000 if currency in THOUSANDTHS else 100
-    value = Decimal(cents) / units * rate
+    value = Decimal(cents) / minor_units(currency) * rate
     return int(value.quantize(Decimal("0.01"), ROUND_HALF_UP) * 100)
 
 
@@ -101,7 +104,10 @@ class Line:
     def _amounts(self, reporting: bool) -> list[tuple[date | None, str, int]]:
         """Since when (None: always), kind, amount: the line's own first."""
         if not reporting:
-            return [(None, "own", self.net), *((d, k, -a) for d, k, _, a in sorted(self.reductions))]
+            return [
+                (None, "own", self.net),
+                *((d, k, -a) for d, k, _, a in sorted(self.reductions)),
+            ]
 
         def value(cents: int) -> int:
             return in_reporting(cents, self.currency, self.rate) or 0
@@ -164,7 +170,7 @@ def share_out(amount: int, weights: list[int]) -> list[int]:
 
 def instalments(contract: dict, months: int | None) -> list[tuple[date, date, int]]:
     """First day, day after the last, minor units; counting the months of the contract by hand."""
-    units = 1 if contract["currency"] in NO_CENTS else 1000 if contract["currency"] in THOUSANDTHS else 100  # fmt: skip
+    units = minor_units(contract["currency"])
     annual = int(contract["annual_value"] * units)
     start, end = contract["start_date"], contract["end_date"] + DAY
     if end <= start:
@@ -183,9 +189,7 @@ def instalments(contract: dict, months: int | None) -> list[tuple[date, date, in
     bounds = [cut for i, cut in enumerate(cuts) if cut < end and i % (months or 10_000) == 0]
     bounds.append(end)
     values = [rounded(annual * twelfths(b) / 12) for b in bounds]
-    return [
-        (bounds[i], bounds[i + 1], values[i + 1] - values[i]) for i in range(len(bounds) - 1)
-    ]
+    return [(bounds[i], bounds[i + 1], values[i + 1] - values[i]) for i in range(len(bounds) - 1)]
 
 
 def lines_of(books) -> list[Line]:
@@ -217,7 +221,9 @@ def lines_of(books) -> list[Line]:
         for number, (first, end, value) in enumerate(instalments(contract, months), start=1):
             name = f"{contract['contract_id']}/{number}"
             currency = contract["currency"]
-            lines.append(Line(name, name, value, currency, rate(currency, first), first, first, end))
+            lines.append(
+                Line(name, name, value, currency, rate(currency, first), first, first, end)
+            )
 
     for note in books.credit_notes:
         of_invoice = by_invoice[note["invoice_id"]]
@@ -238,8 +244,9 @@ def lines_of(books) -> list[Line]:
         notes = [n for n in books.credit_notes if n["invoice_id"] == invoice["invoice_id"]]
         standing = [n for n in notes if n["voided_at"] is None]
         for note in standing:
+            name = note["credit_note_id"]
             for line, amount in note["taken"].items():
-                line.reduce(note["effective_at"].date(), "credit_note", note["credit_note_id"], amount)  # fmt: skip
+                line.reduce(note["effective_at"].date(), "credit_note", name, amount)
         left = max(sum(line.left for line in of_invoice), 0)
         weights = [line.left for line in of_invoice]
         refunds = [r for r in books.refunds if r["invoice_id"] == invoice["invoice_id"]]

@@ -35,7 +35,8 @@ INPUTS = {
     "core.fct_contracts": "models/core/billing/fct_contracts.yml",
     "core.dim_fx_rates": "models/core/billing/dim_fx_rates.yml",
     "core.dim_as_of": "models/core/dim_as_of.yml",
-    "staging.stg_stripe__credit_note_lines": "models/staging/stripe/stg_stripe__credit_note_lines.yml",
+    "staging.stg_stripe__credit_note_lines": "models/staging/stripe/"
+    "stg_stripe__credit_note_lines.yml",
 }
 SEEDS = ("currency_minor_units", "billing_frequencies", "ledger_accounts")
 MEMORY = "revenue.int_revenue__journal_postings"
@@ -69,7 +70,7 @@ class Books:
         finalized: datetime | None = None,
         **values: Any,
     ) -> dict[str, Any]:
-        """Lines are net amount, first day, end day (not included); named `<invoice>-1` and so on."""
+        """Lines are net amount, first day, end day (not included); named `<invoice>-1` …"""
         finalized = finalized or datetime.combine(lines[0][1], datetime.min.time())
         net = sum(line[0] for line in lines)
         total = net + values.get("tax_cents", 0)
@@ -246,7 +247,8 @@ class RecognitionModels:
 
     def journal(self, where: str = "true") -> list[tuple[Any, ...]]:
         return self.rows(
-            f"select * from revenue.fct_journal_entries where {where} order by entry_id, account_key"
+            f"select * from revenue.fct_journal_entries where {where} "
+            "order by entry_id, account_key"
         )
 
     def _post(self) -> None:

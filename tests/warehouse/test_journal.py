@@ -55,8 +55,11 @@ def test_a_closed_month_is_balanced_in_order_and_the_same_bytes_each_time(publis
     assert first.read_bytes() == second.read_bytes()
     rows = list(csv.DictReader(io.StringIO(first.read_text())))
     assert [(row["date"], row["account"]) for row in rows] == [
-        ("2026-04-02", "1200"), ("2026-04-02", "2400"), ("2026-04-30", "2400"), ("2026-04-30", "4000"),
-    ]  # fmt: skip
+        ("2026-04-02", "1200"),
+        ("2026-04-02", "2400"),
+        ("2026-04-30", "2400"),
+        ("2026-04-30", "4000"),
+    ]
     assert sum(Decimal(row["debit"]) for row in rows) == 130
     assert sum(Decimal(row["credit"]) for row in rows) == 130
     assert {row["status"] for row in rows} == {"final"}
