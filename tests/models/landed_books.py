@@ -44,7 +44,7 @@ def books_of(landing: Path, as_of: datetime, reporting_currency: str = "USD") ->
                 "invoice_id": name,
                 "status": state["status"],
                 "currency": state["currency"].upper(),
-                "tax_cents": state["tax"] or 0,
+                "tax_cents": _tax(state),
                 "total_cents": state["total"],
                 "amount_remaining_cents": state["amount_remaining"],
                 "finalized_at": _at(moments.get("finalized_at") or state["created"]),
@@ -70,12 +70,11 @@ def books_of(landing: Path, as_of: datetime, reporting_currency: str = "USD") ->
             if refund and not void:
                 credited_refunds[refund] = note["id"]
         if note["invoice"] in known_invoices and _at(note["created"]) < as_of:
-            tax = sum(t["amount"] for t in note.get("tax_amounts") or [])
             books.credit_notes.append(
                 {
                     "credit_note_id": note["id"],
                     "invoice_id": note["invoice"],
-                    "net_cents": note["total"] - tax,
+                    "net_cents": note["total"] - _tax(note),
                     "total_cents": note["total"],
                     "effective_at": _at(note.get("effective_at") or note["created"]),
                     "voided_at": _at(note.get("voided_at")) if void else None,
@@ -114,6 +113,13 @@ def books_of(landing: Path, as_of: datetime, reporting_currency: str = "USD") ->
         )  # fmt: skip
     _add_rates(books, landing)
     return books
+
+
+def _tax(thing: dict[str, Any]) -> int:
+    """Of an invoice or a credit note; newer API versions tell the total without it instead."""
+    if thing.get("total_excluding_tax") is not None:
+        return thing["total"] - thing["total_excluding_tax"]
+    return thing.get("tax") or sum(t["amount"] for t in thing.get("tax_amounts") or [])
 
 
 def _add_rates(books: Books, landing: Path) -> None:
