@@ -45,11 +45,8 @@
 {%- endmacro %}
 
 
-{#- How discounts may lower recurring revenue: which of them are counted, by the way they last. -#}
-{% macro discount_sets() -%}
-    {{ return({
-        'default': "duration <> 'once'",
-        'forever': "duration = 'forever'",
-        'with_once': "duration is not null",
-    }) }}
+{#- The same, not rounded: for shares of a change, never for money. -#}
+{% macro month_of_interval_unrounded(amount, intervals_per_year, interval_count, inclusive_tax_pct) -%}
+    cast({{ amount }} as double) * {{ intervals_per_year }} / (12 * {{ interval_count }})
+    / (1 + cast({{ inclusive_tax_pct }} as double) / 100)
 {%- endmacro %}

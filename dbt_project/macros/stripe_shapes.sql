@@ -110,6 +110,17 @@
     }) }}
 {%- endmacro %}
 
+{#- What an invoice was paid with: named by itself until 2025, listed since then where asked for. -#}
+{% macro stripe_invoice_payment_shape() -%}
+    {{ return({'invoice': 'text', 'payment': {'type': 'text', 'payment_intent': 'text', 'charge': 'text'}}) }}
+{%- endmacro %}
+
+{% macro stripe_invoice_payments_shape() -%}
+    {{ return({
+        'charge': 'text', 'payment_intent': 'text', 'payments': {'data': [stripe_invoice_payment_shape()]},
+    }) }}
+{%- endmacro %}
+
 {#- The id of something that is an id or an expanded object. -#}
 {% macro stripe_id(value) -%}
     case when substr({{ value }}, 1, 1) = {{ "'{'" }} then {{ json_text(value, 'id') }} else {{ value }} end

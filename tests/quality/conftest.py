@@ -184,12 +184,25 @@ create table revenue.fct_mrr_movements as
     ) as t(account_id, movement_date, movement_type, cause, amount);
 create table revenue.rpt_nrr as
     select * from (values
-        (date '2026-05-01', 1, 'all', 'all', 100.00, 20.50, 5.00, 0.00, 1.155, 0.95, 25),
-        (date '2026-04-01', 12, 'all', 'all', 0.00, 0.00, 0.00, 0.00, null, null, 0),
-        -- churned twice within the window: below zero, and too small to judge
-        (date '2026-05-01', 12, 'plan', 'team', 29.00, 0.00, 0.00, 58.00, -1.0, 0.0, 1)
+        (date '2026-05-01', 1, 'all', 'all', 100.00, 20.50, 5.00, 0.00, 0.00, 1.155, 0.95, 25),
+        (date '2026-05-01', 1, 'plan', 'team', 71.00, 20.50, 0.00, 0.00, 0.00, 91.50 / 71, 1.0, 24),
+        (date '2026-05-01', 1, 'plan', 'pro', 29.00, 0.00, 5.00, 0.00, 0.00, 24.00 / 29, 24.00 / 29,
+            1),
+        (date '2026-04-01', 12, 'all', 'all', 0.00, 0.00, 0.00, 0.00, 0.00, null, null, 0),
+        -- grew sixfold, and is too small to judge
+        (date '2026-04-01', 3, 'all', 'all', 28.00, 140.00, 0.00, 0.00, 0.00, 6.0, 1.0, 1)
     ) as t(month, window_months, dimension, dimension_value, starting_mrr, expansion_mrr,
-        contraction_mrr, churn_mrr, nrr, grr, count_accounts_start);
+        contraction_mrr, churn_mrr, reactivation_mrr, nrr, grr, count_accounts_start);
+alter table revenue.rpt_nrr add column is_reactivation_included boolean default false;
+create table revenue.rpt_revenue_health as
+    select * from (values
+        (date '2026-05-01', 1, 'all', 'all', 4, 1, 0.25, 0.25, 4, 360.00, 90.0, 0.8, 0.25, 288.0),
+        -- nobody lost, nobody there
+        (date '2026-04-01', 1, 'all', 'all', 2, 0, 0.0, 0.0, 3, 30.00, 10.0, 0.8, 0.0, null),
+        (date '2026-03-01', 1, 'all', 'all', 0, 0, null, null, 0, 0.00, null, 0.8, null, null)
+    ) as t(month, window_months, dimension, dimension_value, count_accounts_start,
+        count_accounts_churned, logo_churn_rate, gross_revenue_churn_rate, count_accounts_end,
+        ending_mrr, arpa, gross_margin_rate, monthly_logo_churn_rate, ltv);
 create table core.fct_invoice_lines as
     select * from (values ('il_1', 1000), ('il_2', -300), ('il_3', 500))
         as t(invoice_line_id, net_amount_cents);

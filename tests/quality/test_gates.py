@@ -204,8 +204,16 @@ MARTS_DAMAGE = {
     "nrr_amounts_positive": "update revenue.rpt_nrr set contraction_mrr = -5.00, nrr = 1.255 "
     "where starting_mrr = 100",
     "nrr_within_bounds": "update revenue.rpt_nrr set count_accounts_start = 20 "
-    "where starting_mrr = 29",
-    "grr_never_above_one": "update revenue.rpt_nrr set grr = 1.2 where starting_mrr = 100",
+    "where starting_mrr = 28",
+    "grr_never_above_one": "update revenue.rpt_nrr set grr = 1.1 where starting_mrr = 100",
+    "grr_never_above_nrr": "update revenue.rpt_nrr set grr = 0.9 where starting_mrr = 29",
+    "nrr_cuts_add_up": "delete from revenue.rpt_nrr where dimension_value = 'pro'",
+    "churn_rates_are_shares": "update revenue.rpt_revenue_health set count_accounts_churned = 5 "
+    "where count_accounts_churned = 1",
+    "lifetimes_are_finite": "update revenue.rpt_revenue_health set ltv = 900.0 "
+    "where month = date '2026-04-01'",
+    "arpa_is_revenue_per_account": "update revenue.rpt_revenue_health set arpa = 9.0 "
+    "where month = date '2026-04-01'",
     "scores_within_bounds": "update pql.fct_scores set score_10 = 11 where tier = 'hot'",
     "scores_tier_known": "update pql.fct_scores set tier = 'warm' where tier = 'watching'",
     "scores_explained": "delete from pql.fct_score_reasons where signal_key = 'team'",

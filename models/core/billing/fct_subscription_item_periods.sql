@@ -86,6 +86,8 @@ final as (
         periods_numbered.forever_mrr_cents,
         periods_numbered.once_mrr_cents,
         periods_numbered.mrr_cents,
+        periods_numbered.unrounded_list_mrr_cents,
+        periods_numbered.unrounded_mrr_cents,
         -- times
         periods_numbered.valid_from,
         period_ends.period_valid_to as valid_to,

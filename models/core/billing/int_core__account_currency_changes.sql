@@ -122,9 +122,9 @@ days_with_rates as (
 valued as (
     select
         *,
-        {{ round_money('native_before * rate_before') }} as mrr_before,
-        {{ round_money('native_before * rate_after') }} as mrr_revalued,
-        {{ round_money('native_after * rate_after') }} as mrr_after
+        {{ round_money(at_rate('native_before', 'rate_before')) }} as mrr_before,
+        {{ round_money(at_rate('native_before', 'rate_after')) }} as mrr_revalued,
+        {{ round_money(at_rate('native_after', 'rate_after')) }} as mrr_after
     from days_with_rates
 ),
 
