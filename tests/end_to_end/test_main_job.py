@@ -9,7 +9,8 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from tests.models import naive_experiments
+from tests.models import naive_experiments, naive_recognition
+from tests.models.landed_books import books_of
 
 pytestmark = pytest.mark.pipeline
 
@@ -204,6 +205,52 @@ def test_nrr_equals_one_computed_from_the_true_months(both):
         "where month = ? and window_months = 12 and dimension = 'all'", [last]
     ).fetchone()[0]  # fmt: skip
     assert abs(Decimal(str(found)) - expected) < Decimal("0.000001")
+
+
+@pytest.mark.parametrize("column", ["recognised_cents", "recognised_amount"])
+def test_revenue_recognised_equals_a_naive_computation_from_the_files(demo_run, both, column):
+    """Every invoice line and instalment in every month, day by day from the landed files."""
+    (as_of,) = both.execute("select as_of_at from core.dim_as_of").fetchone()
+    books = books_of(demo_run.landing, as_of)
+    # our own accounts are not revenue
+    invoices = {
+        row[0] for row in both.execute("select invoice_id from core.fct_invoices").fetchall()
+    }
+    contracts = {
+        row[0] for row in both.execute("select contract_id from core.fct_contracts").fetchall()
+    }
+    books.invoices = [row for row in books.invoices if row["invoice_id"] in invoices]
+    books.contracts = [row for row in books.contracts if row["contract_id"] in contracts]
+    books.credit_notes = [row for row in books.credit_notes if row["invoice_id"] in invoices]
+    is_reporting = column == "recognised_amount"
+    expected = {
+        (line.name, month): Decimal(amount) / (100 if is_reporting else 1)
+        for line in naive_recognition.lines_of(books)
+        for month, amount in line.recognised_by_month(is_reporting).items()
+    }
+    found = {
+        (line, month): amount
+        for line, month, amount in both.execute(
+            f"select invoice_line_id, month, {column} from revenue.fct_recognition_months "
+            f"where {column} <> 0"
+        ).fetchall()
+    }
+    assert len(expected) > 100
+    assert found == expected
+
+
+def test_the_journal_balances_and_holds_the_deferred_revenue(both):
+    """As of a midnight that begins a month, so that nothing recognised is still to be posted."""
+    assert both.execute(
+        """
+        select
+            count(*) > 100,
+            sum(debit) = sum(credit) and sum(reporting_debit) = sum(reporting_credit),
+            sum(reporting_credit - reporting_debit) filter (where account_key = 'deferred_revenue')
+                = (select max_by(closing_balance, month) from revenue.rpt_deferred_roll_forward)
+        from revenue.fct_journal_entries
+        """
+    ).fetchone() == (True, True, True)
 
 
 def test_both_crms_hold_exactly_what_the_sync_models_say(demo_run):

@@ -203,6 +203,31 @@ create table revenue.rpt_revenue_health as
     ) as t(month, window_months, dimension, dimension_value, count_accounts_start,
         count_accounts_churned, logo_churn_rate, gross_revenue_churn_rate, count_accounts_end,
         ending_mrr, arpa, gross_margin_rate, monthly_logo_churn_rate, ltv);
+create table core.fct_invoice_lines as
+    select * from (values ('il_1', 1000), ('il_2', -300), ('il_3', 500))
+        as t(invoice_line_id, net_amount_cents);
+create table revenue.fct_recognition_months as
+    select * from (values
+        ('il_1', date '2026-05-01', 'invoice', 6.00, 0.00, 600),
+        ('il_1', date '2026-06-01', 'invoice', 4.00, 0.00, 400),
+        ('il_2', date '2026-05-01', 'invoice', -3.00, 0.00, -300),
+        ('il_3', date '2026-05-01', 'invoice', 5.00, 0.00, 500),
+        ('il_3', date '2026-06-01', 'invoice', -5.00, -5.00, -500)
+    ) as t(invoice_line_id, month, source, recognised_amount, reversed_amount, recognised_cents);
+create table revenue.fct_deferred_invoice_months as
+    select * from (values
+        ('in_1', date '2026-05-01', 4.00), ('in_2', date '2026-05-01', 0.00)
+    ) as t(invoice_id, month, closing_balance);
+create table revenue.rpt_deferred_roll_forward as
+    select * from (values
+        (date '2026-05-01', 0.00, 12.00, 8.00, 0.00, 4.00),
+        (date '2026-06-01', 4.00, 0.00, -1.00, -5.00, 0.00)
+    ) as t(month, opening_balance, billed_amount, recognised_amount, adjusted_amount,
+        closing_balance);
+create table revenue.fct_journal_entries as
+    select * from (values
+        ('je_1', 12.00, 0.00, 12.00, 0.00), ('je_1', 0.00, 12.00, 0.00, 12.00)
+    ) as t(entry_id, debit, credit, reporting_debit, reporting_credit);
 create table pql.fct_scores as
     select * from (values
         ('rubric_150', 'acc_0', date '2026-06-28', 30.00, 3, 'watching'),

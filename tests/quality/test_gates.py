@@ -192,6 +192,14 @@ MARTS_DAMAGE = {
     "where movement_type = 'new' and account_id = 'acc_1'",
     "mrr_movement_types_known": "update revenue.fct_mrr_movements set movement_type = 'upsell' "
     "where movement_type = 'expansion'",
+    "deferred_roll_forward_closes": "update revenue.rpt_deferred_roll_forward "
+    "set billed_amount = 12.01 where month = date '2026-05-01'",
+    "deferred_closing_is_sum_of_invoices": "update revenue.fct_deferred_invoice_months "
+    "set closing_balance = 4.01 where invoice_id = 'in_1'",
+    "journal_entries_balance": "update revenue.fct_journal_entries set reporting_debit = 11.99 "
+    "where debit > 0",
+    "recognition_months_sum_to_lines": "update revenue.fct_recognition_months "
+    "set recognised_cents = 401 where recognised_cents = 400",
     "nrr_is_its_formula": "update revenue.rpt_nrr set nrr = 1.15 where starting_mrr = 100",
     "nrr_amounts_positive": "update revenue.rpt_nrr set contraction_mrr = -5.00, nrr = 1.255 "
     "where starting_mrr = 100",
