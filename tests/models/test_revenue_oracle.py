@@ -7,6 +7,7 @@ import pytest
 
 from ingestion.lake_schema import DATASETS
 from tests.models import revenue_oracle as oracle
+from tests.models import revenue_retention_checks
 from warehouse.dbt import run_dbt
 from warehouse.settings import Settings
 
@@ -124,3 +125,10 @@ def test_every_month_closes_where_the_days_say(warehouse, history):
     }
     assert len(expected) > 200
     assert found == expected
+
+
+@pytest.mark.pipeline
+def test_retention_churn_and_cohorts_are_those_counted_from_the_movements(warehouse):
+    accounts, as_of = revenue_retention_checks.accounts_of(warehouse)
+    assert len(accounts) > 30
+    revenue_retention_checks.check_everything(warehouse, accounts, as_of)
