@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.models import naive_revenue as naive
 from tests.models import revenue_retention_checks as checks
-from tests.models.revenue_models import MODELS, TESTS, RevenueModels
+from tests.models.revenue_mart_models import MODELS, TESTS, RevenueModels
 from tests.small_installation import SmallInstallation
 
 FIRST_DAY = date(2027, 11, 20)  # ends of months, of a year, and 29 February lie within 16 months
