@@ -66,6 +66,23 @@
 {%- endmacro %}
 
 
+{#-
+    The sum of something over the elements of an array of structs, 0 for none. `value` is SQL
+    about one element, called `part`: {{ sum_of_elements('line.discount_amounts', 'part.amount') }}.
+-#}
+{% macro sum_of_elements(array, value) -%}
+    {{ return(adapter.dispatch('sum_of_elements', 'plg')(array, value)) }}
+{%- endmacro %}
+
+{% macro default__sum_of_elements(array, value) -%}
+    cast(coalesce(list_sum(list_transform({{ array }}, lambda part: {{ value }})), 0) as bigint)
+{%- endmacro %}
+
+{% macro spark__sum_of_elements(array, value) -%}
+    cast(coalesce(aggregate(transform({{ array }}, part -> {{ value }}), 0L, (total, added) -> total + coalesce(added, 0L)), 0L) as bigint)
+{%- endmacro %}
+
+
 {#- Seconds since 1970 as a UTC timestamp. -#}
 {% macro epoch_seconds_at(seconds) -%}
     {{ return(adapter.dispatch('epoch_seconds_at', 'plg')(seconds)) }}

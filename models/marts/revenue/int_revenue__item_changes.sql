@@ -8,6 +8,25 @@ fx_rates as (
     select * from {{ ref('dim_fx_rates') }}
 ),
 
+grouped_purchases as (
+    select * from {{ ref('int_revenue__grouped_purchases') }}
+),
+
+day_changes as (
+    select * from {{ ref('int_revenue__account_day_changes') }}
+),
+
+purchases_continued as (
+    -- what is new or back with the evening before is no cause of the rest of the day
+    select grouped_purchases.*
+    from grouped_purchases
+    inner join day_changes
+        on
+            grouped_purchases.account_id = day_changes.account_id
+            and grouped_purchases.change_date = day_changes.change_date
+    where day_changes.continued_amount > 0
+),
+
 sides as (
     select
         *,
@@ -29,8 +48,9 @@ sides_counted as (
     select
         sides.*,
         -- both sides at the day's rate: what the exchange rate did is not the item's doing
-        cast(sides.list_mrr_native * fx_rates.rate as double) as list_mrr,
-        cast(sides.mrr_native * fx_rates.rate as double) as mrr,
+        sides.unrounded_list_mrr_native * cast(fx_rates.rate as double) as list_mrr,
+        sides.unrounded_mrr_native * cast(fx_rates.rate as double) as mrr,
+        purchases_continued.subscription_id is not null as is_grouped,
         count(*) over (
             partition by sides.account_id, sides.item_key, sides.change_date
         ) as count_sides
@@ -39,6 +59,12 @@ sides_counted as (
         on
             sides.currency = fx_rates.currency
             and {{ month_start('sides.change_date') }} = fx_rates.month
+    left join purchases_continued
+        on
+            sides.account_id = purchases_continued.account_id
+            and sides.subscription_id = purchases_continued.subscription_id
+            and sides.change_date = purchases_continued.change_date
+            and sides.side = 'after'
 ),
 
 pairs_keyed as (
@@ -47,7 +73,7 @@ pairs_keyed as (
     select
         *,
         case
-            when count_sides = 2 then item_key
+            when count_sides = 2 or is_grouped then item_key
             else
                 'exchange ' || cast(
                     row_number() over (
@@ -74,6 +100,7 @@ final as (
         max(case when side = 'after' then price_id end) as price_after,
         max(case when side = 'before' then billing_interval end) as billing_interval_before,
         max(case when side = 'after' then billing_interval end) as billing_interval_after,
+        bool_or(is_grouped) as is_grouped,
         -- measures
         max(case when side = 'before' then cast(quantity as double) end) as quantity_before,
         max(case when side = 'after' then cast(quantity as double) end) as quantity_after,

@@ -69,10 +69,17 @@ final as (
             false
         ) as is_proration,
         not coalesce(has_more_lines, false) as is_invoice_complete,
+        element.price.type as price_type,
+        coalesce(element.price.recurring.usage_type, element.plan.usage_type) as usage_type,
         -- measures
         element.quantity as quantity,
         element.amount as amount_cents,
         {{ stripe_amount('element.amount', 'element.currency') }} as amount,
+        {{ sum_of_elements('element.discount_amounts', 'part.amount') }} as discount_cents,
+        -- tax inside the amount; newer API versions name it otherwise
+        {{ sum_of_elements('element.tax_amounts', 'case when part.inclusive then part.amount else 0 end') }}
+        + {{ sum_of_elements('element.taxes', "case when part.tax_behavior = 'inclusive' then part.amount else 0 end") }}
+            as inclusive_tax_cents,
         -- times
         {{ epoch_seconds_at('element.period.start') }} as period_started_at,
         {{ epoch_seconds_at('element.period.end') }} as period_ended_at
