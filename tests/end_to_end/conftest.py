@@ -32,6 +32,9 @@ _HISTORIES = {
     '"identity"."int_identity__person_id_changes"',
     '"identity"."fct_person_id_changes"',
     '"identity"."rpt_person_changes"',
+    '"revenue"."int_revenue__mrr_close_log"',
+    '"revenue"."fct_mrr_closes"',
+    '"revenue"."fct_mrr_restatements"',
 }
 
 

@@ -1,0 +1,69 @@
+-- Nothing restates in silence: every closed month of every account is what was reported, plus
+-- its restatements, to the cent. A build as of a past day reads months the ledger has not
+-- closed and writes nothing, so it is not asked.
+with
+
+mrr_months as (
+    select * from {{ ref('fct_mrr_months') }}
+),
+
+mrr_closes as (
+    select * from {{ ref('fct_mrr_closes') }}
+),
+
+mrr_restatements as (
+    select * from {{ ref('fct_mrr_restatements') }}
+),
+
+close_log as (
+    select * from {{ ref('int_revenue__mrr_close_log') }}
+),
+
+as_of as (
+    select as_of.as_of_at
+    from {{ ref('dim_as_of') }} as as_of
+    where not exists (
+        select 1 from close_log
+        where close_log.recorded_at > as_of.as_of_at
+    )
+),
+
+gathered as (
+    select
+        account_id,
+        month,
+        closing_mrr as now_mrr,
+        cast(0 as decimal(18, 2)) as ledger_mrr
+    from mrr_months
+    cross join as_of
+    where cast({{ add_months_to('month', 1) }} as timestamp) <= as_of.as_of_at
+
+    union all
+
+    select
+        account_id,
+        month,
+        cast(0 as decimal(18, 2)) as now_mrr,
+        reported_mrr as ledger_mrr
+    from mrr_closes
+    cross join as_of
+
+    union all
+
+    select
+        account_id,
+        month,
+        cast(0 as decimal(18, 2)) as now_mrr,
+        difference as ledger_mrr
+    from mrr_restatements
+    cross join as_of
+)
+
+select
+    account_id,
+    month,
+    sum(now_mrr) as now_mrr,
+    sum(ledger_mrr) as ledger_mrr
+from gathered
+group by 1, 2
+having sum(now_mrr) <> sum(ledger_mrr)
