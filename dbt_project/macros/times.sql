@@ -159,6 +159,7 @@
 
 {% macro spark__count_times(column) -%}
     size({{ column }})
+{%- endmacro %}
 
 
 {#- A timestamp `minutes` whole minutes before `value`. -#}
