@@ -86,7 +86,7 @@ class RecoveryModels:
         also_paying: Iterable[tuple[str, datetime]] = (),
         as_of: datetime = AS_OF,
     ) -> duckdb.DuckDBPyConnection:
-        """`accounts` by subscription, `customers` by customer; `statuses`: whose, which, from, to."""
+        """Accounts by subscription and by customer; `statuses`: whose, which, from, to."""
         statuses = sorted(statuses, key=lambda row: (row[0], row[2]))
         previous = [None, *statuses][: len(statuses)]
         before = [
