@@ -29,15 +29,24 @@
     }) }}
 {%- endmacro %}
 
+{#- Discounts arrive as objects or, where the account does not ask to expand them, as ids only;
+    their coupon likewise. So both are kept as text first. -#}
 {% macro stripe_discount_shape() -%}
-    {%- set coupon = {
-        'id': 'text', 'percent_off': 'text', 'amount_off': 'bigint', 'currency': 'text',
-        'duration': 'text', 'duration_in_months': 'bigint',
-    } -%}
     {{ return({
         'id': 'text', 'start': 'bigint', 'end': 'bigint', 'promotion_code': 'text',
-        'coupon': coupon, 'source': {'coupon': coupon},
+        'coupon': 'text', 'source': {'coupon': 'text'},
     }) }}
+{%- endmacro %}
+
+{% macro stripe_coupon_shape() -%}
+    {{ return({
+        'id': 'text', 'percent_off': 'text', 'amount_off': 'bigint', 'currency': 'text',
+        'duration': 'text', 'duration_in_months': 'bigint',
+    }) }}
+{%- endmacro %}
+
+{% macro stripe_tax_rate_shape() -%}
+    {{ return([{'percentage': 'text', 'inclusive': 'boolean'}]) }}
 {%- endmacro %}
 
 {% macro stripe_subscription_shape() -%}
@@ -51,13 +60,13 @@
         'cancellation_details': {'reason': 'text', 'feedback': 'text'},
         'collection_method': 'text', 'latest_invoice': 'text',
         'metadata': {'account_id': 'text'},
-        'discount': stripe_discount_shape(), 'discounts': [stripe_discount_shape()],
+        'discount': 'text', 'discounts': ['text'], 'default_tax_rates': stripe_tax_rate_shape(),
         'quantity': 'bigint', 'plan': stripe_plan_shape(),
         'items': {'data': [{
             'id': 'text', 'quantity': 'bigint',
             'current_period_start': 'bigint', 'current_period_end': 'bigint',
             'price': stripe_price_shape(), 'plan': stripe_plan_shape(),
-            'discounts': [stripe_discount_shape()],
+            'discounts': ['text'], 'tax_rates': stripe_tax_rate_shape(),
         }]},
     }) }}
 {%- endmacro %}

@@ -146,3 +146,17 @@
 {% macro end_of_time() -%}
     timestamp '9999-12-31 00:00:00'
 {%- endmacro %}
+
+
+{#- A timestamp `minutes` whole minutes before `value`. -#}
+{% macro minutes_before(value, minutes) -%}
+    {{ return(adapter.dispatch('minutes_before', 'plg')(value, minutes)) }}
+{%- endmacro %}
+
+{% macro default__minutes_before(value, minutes) -%}
+    ({{ value }} - cast({{ minutes }} as integer) * interval 1 minute)
+{%- endmacro %}
+
+{% macro spark__minutes_before(value, minutes) -%}
+    ({{ value }} - make_dt_interval(0, 0, cast({{ minutes }} as int)))
+{%- endmacro %}

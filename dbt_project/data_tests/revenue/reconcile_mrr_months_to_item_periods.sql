@@ -69,7 +69,7 @@ balances as (
         held.currency,
         held.month,
         cast(
-            cast(sum(held.mrr_cents) as decimal(18, 0)) / coalesce(max(minor_units.minor_units), 100) as decimal(18, 2)
+            cast(sum(held.mrr_cents) as decimal(18, 0)) / coalesce(max(minor_units.minor_units), 100) as decimal(18, 3)
         ) as mrr_native
     from held
     left join minor_units
@@ -81,7 +81,7 @@ counted as (
     select
         balances.account_id,
         balances.month,
-        sum({{ round_money('balances.mrr_native * fx_rates.rate') }}) as closing_mrr
+        sum({{ round_money(at_rate('balances.mrr_native', 'fx_rates.rate')) }}) as closing_mrr
     from balances
     inner join fx_rates
         on

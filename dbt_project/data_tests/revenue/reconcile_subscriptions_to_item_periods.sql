@@ -1,4 +1,5 @@
--- No subscription, and no item of one, is lost between staging and the periods.
+-- No subscription, and no item of one, is lost between staging and the periods, our own
+-- accounts apart.
 with
 
 subscription_events as (
@@ -11,6 +12,14 @@ items as (
 
 item_periods as (
     select * from {{ ref('fct_subscription_item_periods') }}
+),
+
+subscription_accounts as (
+    select * from {{ ref('int_core__subscription_accounts') }}
+),
+
+internal_accounts as (
+    select * from {{ ref('int_core__internal_accounts') }}
 ),
 
 as_of as (
@@ -49,4 +58,10 @@ left join periods_open
     on
         items.subscription_id = periods_open.subscription_id
         and items.item_id = periods_open.item_id
-where periods_open.item_id is null
+left join subscription_accounts
+    on newest_events.subscription_id = subscription_accounts.subscription_id
+left join internal_accounts
+    on subscription_accounts.account_id = internal_accounts.account_id
+where
+    periods_open.item_id is null
+    and internal_accounts.account_id is null

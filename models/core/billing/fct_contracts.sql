@@ -8,6 +8,9 @@ domain_accounts as (
     select * from {{ ref('int_identity__domain_accounts') }}
 ),
 
+internal_accounts as (
+    select * from {{ ref('int_core__internal_accounts') }}
+),
 
 minor_units as (
     select * from {{ ref('currency_minor_units') }}
@@ -31,13 +34,12 @@ final as (
         contracts.currency,
         contracts.billing_frequency,
         contracts.owner,
+        contracts.known_in_load,
         -- measures
         contracts.annual_value,
         contracts.seats,
         cast(
-            round(
-                cast(contracts.annual_value * coalesce(minor_units.minor_units, 100) as double) / 12
-            ) as bigint
+            {{ month_of_interval('contracts.annual_value * coalesce(minor_units.minor_units, 100)', '1', '1', '0') }} as bigint
         ) as mrr_cents,
         -- times
         contracts.start_date,
@@ -46,9 +48,12 @@ final as (
     from contracts
     left join domain_accounts
         on lower(contracts.account) = domain_accounts.domain
+    left join internal_accounts
+        on coalesce(domain_accounts.account_id, contracts.account) = internal_accounts.account_id
     left join minor_units
         on contracts.currency = minor_units.currency
     cross join contract_plan
+    where internal_accounts.account_id is null
 )
 
 select * from final

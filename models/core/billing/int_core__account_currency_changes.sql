@@ -39,7 +39,7 @@ days_netted as (
         account_id,
         currency,
         change_date,
-        cast(sum(delta_native) as decimal(18, 2)) as delta_native
+        cast(sum(delta_native) as decimal(18, 3)) as delta_native
     from deltas
     group by 1, 2, 3
     having sum(delta_native) <> 0
@@ -55,7 +55,7 @@ balances as (
                 partition by account_id, currency
                 order by change_date
                 rows between unbounded preceding and current row
-            ) as decimal(18, 2)
+            ) as decimal(18, 3)
         ) as native_after,
         delta_native,
         lead(change_date) over (partition by account_id, currency order by change_date) as next_change_date
@@ -88,7 +88,7 @@ days as (
         account_id,
         currency,
         change_date,
-        cast(native_after - delta_native as decimal(18, 2)) as native_before,
+        cast(native_after - delta_native as decimal(18, 3)) as native_before,
         native_after
     from balances
 
@@ -122,9 +122,9 @@ days_with_rates as (
 valued as (
     select
         *,
-        {{ round_money('native_before * rate_before') }} as mrr_before,
-        {{ round_money('native_before * rate_after') }} as mrr_revalued,
-        {{ round_money('native_after * rate_after') }} as mrr_after
+        {{ round_money(at_rate('native_before', 'rate_before')) }} as mrr_before,
+        {{ round_money(at_rate('native_before', 'rate_after')) }} as mrr_revalued,
+        {{ round_money(at_rate('native_after', 'rate_after')) }} as mrr_after
     from days_with_rates
 ),
 

@@ -1,3 +1,6 @@
+{#- Three ways to count discounts: as revenue does, forever ones only, once ones too. -#}
+{%- set sets = discount_sets() -%}
+
 with
 
 subscription_periods as (
@@ -9,12 +12,16 @@ discounts as (
 ),
 
 running as (
-    -- a once coupon lowers one invoice, not the recurring revenue
     select
         subscription_periods.event_id,
         subscription_periods.valid_from,
         discounts.item_id,
-        coalesce(discounts.percent_off, 0) as percent_off,
+        discounts.discount_position,
+        discounts.duration,
+        cast(
+            case when coalesce(discounts.percent_off, 0) < 100 then coalesce(discounts.percent_off, 0) else 100 end
+            as double
+        ) as percent_off,
         -- an amount in another currency than the subscription's does not apply to it
         case
             when coalesce(discounts.currency, subscription_periods.currency) = subscription_periods.currency
@@ -25,26 +32,65 @@ running as (
     inner join discounts
         on subscription_periods.event_id = discounts.event_id
     where
-        discounts.duration <> 'once'
-        and (discounts.starts_at is null or discounts.starts_at <= subscription_periods.valid_from)
+        (discounts.starts_at is null or discounts.starts_at <= subscription_periods.valid_from)
         and (discounts.ends_at is null or discounts.ends_at > subscription_periods.valid_from)
+        -- a once coupon lowers the one invoice of the billing period it was given in
+        and (
+            discounts.duration <> 'once'
+            or discounts.starts_at is null
+            or coalesce(discounts.starts_at >= subscription_periods.current_period_started_at, true)
+        )
 ),
 
-final as (
-    -- Two coupons of 20 % leave 64 %. A product as a sum of logarithms, rounded back to what
-    -- the product is exactly: percentages have two decimals.
+with_what_follows as (
+    -- Coupons apply one after the other: what one takes off, the percentages after it lower.
+    -- So n of them leave share × price - amount, whatever the price. A product is the sum of
+    -- logarithms, rounded back below: percentages have two decimals.
     select
         event_id,
         valid_from,
         item_id,
-        cast(
-            case
-                when max(percent_off) >= 100 then 0
-                else round(exp(sum(ln(1 - cast(case when percent_off < 100 then percent_off else 0 end as double) / 100))), 8)
-            end as decimal(9, 8)
-        ) as kept_share,
-        cast(sum(amount_off_cents) as bigint) as amount_off_cents
+        amount_off_cents,
+        {% for key, condition in sets.items() %}
+        {{ condition }} as counts_{{ key }},
+        case when {{ condition }} and percent_off < 100 then ln(1 - percent_off / 100) else 0 end as log_share_{{ key }},
+        case when {{ condition }} and percent_off = 100 then 1 else 0 end as is_free_{{ key }},
+        coalesce(sum(case when {{ condition }} and percent_off < 100 then ln(1 - percent_off / 100) else 0 end) over later_coupons, 0)
+            as later_log_share_{{ key }},
+        coalesce(max(case when {{ condition }} and percent_off = 100 then 1 else 0 end) over later_coupons, 0)
+            as is_free_later_{{ key }}{{ "," if not loop.last }}
+        {% endfor %}
     from running
+    window later_coupons as (
+        partition by event_id, valid_from, item_id
+        order by discount_position desc
+        rows between unbounded preceding and 1 preceding
+    )
+),
+
+final as (
+    select
+        -- keys
+        event_id,
+        valid_from,
+        item_id,
+        -- measures
+        {% for key in sets %}
+        cast(
+            case when max(is_free_{{ key }}) = 1 then 0 else round(exp(sum(log_share_{{ key }})), 12) end
+            as decimal(13, 12)
+        ) as kept_share_{{ key }},
+        cast(
+            sum(
+                case
+                    when counts_{{ key }} and is_free_later_{{ key }} = 0
+                        then round(amount_off_cents * exp(later_log_share_{{ key }}), 6)
+                    else 0
+                end
+            ) as decimal(24, 6)
+        ) as amount_off_{{ key }}_cents{{ "," if not loop.last }}
+        {% endfor %}
+    from with_what_follows
     group by 1, 2, 3
 )
 

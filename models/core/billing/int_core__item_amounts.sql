@@ -90,13 +90,14 @@ final as (
         is_metered,
         -- measures
         quantity,
+        inclusive_tax_pct,
         known_unit_amount_cents as unit_amount_cents,
         -- what one billing interval costs before discounts; NULL: the price is not known
         case
-            when is_metered then cast(0 as decimal(24, 6))
-            when quantity = 0 and billing_scheme = 'tiered' then cast(0 as decimal(24, 6))
-            when billing_scheme = 'tiered' then cast(tiered_amount_cents as decimal(24, 6))
-            else cast(known_unit_amount_cents * billed_units as decimal(24, 6))
+            when is_metered then cast(0 as decimal(38, 12))
+            when quantity = 0 and billing_scheme = 'tiered' then cast(0 as decimal(38, 12))
+            when billing_scheme = 'tiered' then cast(tiered_amount_cents as decimal(38, 12))
+            else cast(known_unit_amount_cents * billed_units as decimal(38, 12))
         end as interval_amount_cents
     from units_counted
 )

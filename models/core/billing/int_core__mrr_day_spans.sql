@@ -26,6 +26,8 @@ items_by_day as (
         account_id,
         currency,
         subscription_id || '/' || item_id as item_key,
+        subscription_id,
+        event_id,
         'subscription' as source,
         plan_key,
         price_id,
@@ -33,8 +35,14 @@ items_by_day as (
         quantity,
         list_mrr_cents,
         mrr_cents,
+        unrounded_list_mrr_cents,
+        unrounded_mrr_cents,
         cast(valid_from as date) as from_date,
-        cast(valid_to as date) as to_date
+        cast(valid_to as date) as to_date,
+        valid_from as started_at,
+        event_created_at,
+        known_at,
+        known_in_load
     from subscription_item_periods
     where
         counts_as_mrr
@@ -49,6 +57,8 @@ contracts_by_day as (
         account_id,
         currency,
         contract_id as item_key,
+        contract_id as subscription_id,
+        contract_id as event_id,
         'contract' as source,
         plan_key,
         contract_id as price_id,
@@ -56,8 +66,14 @@ contracts_by_day as (
         cast(coalesce(seats, 1) as bigint) as quantity,
         mrr_cents as list_mrr_cents,
         mrr_cents,
+        cast(mrr_cents as double) as unrounded_list_mrr_cents,
+        cast(mrr_cents as double) as unrounded_mrr_cents,
         start_date as from_date,
-        {{ add_days('end_date', 1) }} as to_date
+        {{ add_days('end_date', 1) }} as to_date,
+        cast(start_date as timestamp) as started_at,
+        cast(coalesce(signed_date, start_date) as timestamp) as event_created_at,
+        cast(coalesce(signed_date, start_date) as timestamp) as known_at,
+        known_in_load
     from contracts
     where start_date <= end_date
 ),
@@ -75,17 +91,25 @@ final as (
         gathered.currency,
         gathered.item_key,
         gathered.from_date,
+        gathered.subscription_id,
+        gathered.event_id,
         -- attributes
         gathered.source,
         gathered.plan_key,
         gathered.price_id,
         gathered.billing_interval,
+        gathered.known_in_load,
         -- measures
         gathered.quantity,
-        cast(cast(gathered.list_mrr_cents as decimal(18, 0)) / coalesce(minor_units.minor_units, 100) as decimal(18, 2)) as list_mrr_native,
-        cast(cast(gathered.mrr_cents as decimal(18, 0)) / coalesce(minor_units.minor_units, 100) as decimal(18, 2)) as mrr_native,
+        cast(cast(gathered.list_mrr_cents as decimal(18, 0)) / coalesce(minor_units.minor_units, 100) as decimal(18, 3)) as list_mrr_native,
+        cast(cast(gathered.mrr_cents as decimal(18, 0)) / coalesce(minor_units.minor_units, 100) as decimal(18, 3)) as mrr_native,
+        gathered.unrounded_list_mrr_cents / coalesce(minor_units.minor_units, 100) as unrounded_list_mrr_native,
+        gathered.unrounded_mrr_cents / coalesce(minor_units.minor_units, 100) as unrounded_mrr_native,
         -- times
-        case when gathered.to_date <= as_of.last_date then gathered.to_date end as to_date
+        case when gathered.to_date <= as_of.last_date then gathered.to_date end as to_date,
+        gathered.started_at,
+        gathered.event_created_at,
+        gathered.known_at
     from gathered
     cross join as_of
     left join minor_units

@@ -45,7 +45,7 @@ candidates as (
     select
         subscriptions.subscription_id,
         subscriptions.customer_id,
-        trim(subscriptions.metadata_account_id) as account_id_on_subscription,
+        nullif(trim(subscriptions.metadata_account_id), '') as account_id_on_subscription,
         domains_of_customers.metadata_account_id as account_id_on_customer,
         domain_accounts.account_id as account_id_by_domain
     from subscriptions

@@ -55,6 +55,17 @@ exchange_rate_effects as (
     where fx_amount <> 0
 ),
 
+starts_continued as (
+    select
+        account_id,
+        change_date,
+        continued_type as movement_type,
+        case continued_type when 'reactivation' then 'return' else 'first_payment' end as cause,
+        continued_amount as amount
+    from day_changes
+    where continued_amount <> 0
+),
+
 starts_and_ends as (
     select
         day_changes.account_id,
@@ -84,6 +95,8 @@ gathered as (
     select * from exchange_rate_effects
     union all
     select * from starts_and_ends
+    union all
+    select * from starts_continued
     union all
     select * from change_causes
 ),

@@ -8,6 +8,19 @@ day_changes as (
     select * from {{ ref('int_revenue__account_day_changes') }}
 ),
 
+pairs as (
+    -- what is new or back with the evening before is no cause of the rest of the day
+    select item_changes.*
+    from item_changes
+    inner join day_changes
+        on
+            item_changes.account_id = day_changes.account_id
+            and item_changes.change_date = day_changes.change_date
+    where
+        day_changes.movement_type in ('expansion', 'contraction')
+        and not (item_changes.is_grouped and day_changes.continued_amount > 0)
+),
+
 exchanged as (
     select
         *,
@@ -25,7 +38,7 @@ exchanged as (
             when billing_interval_before <> billing_interval_after then 'interval'
             else 'price'
         end as price_cause
-    from item_changes
+    from pairs
     where
         source_before is not null
         and source_after is not null
@@ -65,7 +78,7 @@ parts as (
         change_date,
         'addon' as cause,
         coalesce(mrr_after, 0) - coalesce(mrr_before, 0) as part
-    from item_changes
+    from pairs
     where
         source_before is null
         or source_after is null

@@ -8,6 +8,10 @@ fx_rates as (
     select * from {{ ref('dim_fx_rates') }}
 ),
 
+grouped_purchases as (
+    select * from {{ ref('int_revenue__grouped_purchases') }}
+),
+
 sides as (
     select
         *,
@@ -29,8 +33,9 @@ sides_counted as (
     select
         sides.*,
         -- both sides at the day's rate: what the exchange rate did is not the item's doing
-        cast(sides.list_mrr_native * fx_rates.rate as double) as list_mrr,
-        cast(sides.mrr_native * fx_rates.rate as double) as mrr,
+        sides.unrounded_list_mrr_native * cast(fx_rates.rate as double) as list_mrr,
+        sides.unrounded_mrr_native * cast(fx_rates.rate as double) as mrr,
+        grouped_purchases.subscription_id is not null as is_grouped,
         count(*) over (
             partition by sides.account_id, sides.item_key, sides.change_date
         ) as count_sides
@@ -39,6 +44,12 @@ sides_counted as (
         on
             sides.currency = fx_rates.currency
             and {{ month_start('sides.change_date') }} = fx_rates.month
+    left join grouped_purchases
+        on
+            sides.account_id = grouped_purchases.account_id
+            and sides.subscription_id = grouped_purchases.subscription_id
+            and sides.change_date = grouped_purchases.change_date
+            and sides.side = 'after'
 ),
 
 pairs_keyed as (
@@ -47,7 +58,7 @@ pairs_keyed as (
     select
         *,
         case
-            when count_sides = 2 then item_key
+            when count_sides = 2 or is_grouped then item_key
             else
                 'exchange ' || cast(
                     row_number() over (
@@ -74,6 +85,7 @@ final as (
         max(case when side = 'after' then price_id end) as price_after,
         max(case when side = 'before' then billing_interval end) as billing_interval_before,
         max(case when side = 'after' then billing_interval end) as billing_interval_after,
+        bool_or(is_grouped) as is_grouped,
         -- measures
         max(case when side = 'before' then cast(quantity as double) end) as quantity_before,
         max(case when side = 'after' then cast(quantity as double) end) as quantity_after,

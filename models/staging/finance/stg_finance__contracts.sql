@@ -22,6 +22,7 @@ final as (
         upper(trim(currency)) as currency,
         billing_frequency,
         owner,
+        load_id as known_in_load,
         -- measures
         annual_value,
         seats,

@@ -4,6 +4,15 @@ subscription_snapshots as (
     select * from {{ ref('base_stripe__subscription_snapshots') }}
 ),
 
+object_states as (
+    select * from {{ ref('base_stripe__object_states') }}
+    where object_type = 'discount'
+),
+
+coupons as (
+    select * from {{ ref('stg_stripe__coupons') }}
+),
+
 on_subscriptions as (
     select
         event_id,
@@ -11,6 +20,11 @@ on_subscriptions as (
         cast(null as varchar) as item_id,
         {{ json_array_explode('snapshot.discounts') }}
     from subscription_snapshots
+    where snapshot.discounts is not null
+),
+
+events_with_list as (
+    select distinct event_id from on_subscriptions
 ),
 
 legacy_on_subscriptions as (
@@ -22,13 +36,11 @@ legacy_on_subscriptions as (
         subscription_snapshots.snapshot.discount as element,
         cast(1 as bigint) as position
     from subscription_snapshots
-    left join on_subscriptions
-        on
-            subscription_snapshots.event_id = on_subscriptions.event_id
-            and on_subscriptions.element.coupon.id is not null
+    left join events_with_list
+        on subscription_snapshots.event_id = events_with_list.event_id
     where
         subscription_snapshots.snapshot.discount is not null
-        and on_subscriptions.event_id is null
+        and events_with_list.event_id is null
 ),
 
 items as (
@@ -37,6 +49,7 @@ items as (
         subscription_id,
         {{ json_array_explode('snapshot.items.data') }}
     from subscription_snapshots
+    where snapshot.items is not null
 ),
 
 on_items as (
@@ -46,6 +59,7 @@ on_items as (
         element.id as item_id,
         {{ json_array_explode('element.discounts') }}
     from items
+    where element.discounts is not null
 ),
 
 gathered as (
@@ -56,22 +70,96 @@ gathered as (
     select * from on_items
 ),
 
-coupons_resolved as (
+discounts_read as (
+    -- an id alone, or the whole object
     select
         event_id,
         subscription_id,
         item_id,
         position as discount_position,
-        element.id as discount_id,
-        coalesce(element.coupon.id, element.source.coupon.id) as coupon_id,
-        coalesce(element.coupon.percent_off, element.source.coupon.percent_off) as percent_off,
-        coalesce(element.coupon.amount_off, element.source.coupon.amount_off) as amount_off,
-        coalesce(element.coupon.currency, element.source.coupon.currency) as currency,
-        coalesce(element.coupon.duration, element.source.coupon.duration) as duration,
-        coalesce(element.coupon.duration_in_months, element.source.coupon.duration_in_months) as duration_in_months,
-        {{ epoch_seconds_at('element.start') }} as starts_at,
-        {{ epoch_seconds_at('element.end') }} as ends_at
+        case
+            when substr(element, 1, 1) = {{ "'{'" }} then {{ json_struct('element', stripe_discount_shape()) }}
+        end as discount,
+        case when substr(element, 1, 1) <> {{ "'{'" }} then element end as bare_id
     from gathered
+),
+
+objects_read as (
+    select
+        object_id as discount_id,
+        {{ json_struct('object', stripe_discount_shape()) }} as discount
+    from object_states
+),
+
+discounts_seen_whole as (
+    select
+        coalesce(discount.id, bare_id) as discount_id,
+        discount
+    from discounts_read
+    where discount is not null
+    union all
+    select
+        discount_id,
+        discount
+    from objects_read
+),
+
+discounts_known as (
+    select
+        discount_id,
+        max(coalesce(discount.coupon, discount.source.coupon)) as coupon,
+        max(discount.start) as started,
+        max(discount.end) as ended
+    from discounts_seen_whole
+    where discount_id is not null
+    group by discount_id
+),
+
+filled as (
+    select
+        discounts_read.event_id,
+        discounts_read.subscription_id,
+        discounts_read.item_id,
+        discounts_read.discount_position,
+        coalesce(discounts_read.discount.id, discounts_read.bare_id) as discount_id,
+        coalesce(
+            discounts_read.discount.coupon, discounts_read.discount.source.coupon, discounts_known.coupon
+        ) as coupon,
+        case when discounts_read.discount is null then discounts_known.started else discounts_read.discount.start end as started,
+        case when discounts_read.discount is null then discounts_known.ended else discounts_read.discount.end end as ended
+    from discounts_read
+    left join discounts_known
+        on coalesce(discounts_read.discount.id, discounts_read.bare_id) = discounts_known.discount_id
+),
+
+coupons_read as (
+    select
+        *,
+        case when substr(coupon, 1, 1) = {{ "'{'" }} then {{ json_struct('coupon', stripe_coupon_shape()) }} end as coupon_object,
+        case when substr(coupon, 1, 1) <> {{ "'{'" }} then coupon end as bare_coupon_id
+    from filled
+),
+
+coupons_resolved as (
+    select
+        coupons_read.event_id,
+        coupons_read.subscription_id,
+        coupons_read.item_id,
+        coupons_read.discount_position,
+        coupons_read.discount_id,
+        coalesce(coupons_read.coupon_object.id, coupons_read.bare_coupon_id) as coupon_id,
+        cast(coupons_read.coupon_object.percent_off as decimal(9, 6)) as percent_off_sent,
+        coupons_read.coupon_object.amount_off as amount_off_sent,
+        coupons.percent_off as percent_off_listed,
+        coupons.amount_off_cents as amount_off_listed,
+        coalesce(upper(coupons_read.coupon_object.currency), coupons.currency) as currency,
+        coalesce(coupons_read.coupon_object.duration, coupons.duration) as duration,
+        coalesce(coupons_read.coupon_object.duration_in_months, coupons.duration_in_months) as duration_in_months,
+        {{ epoch_seconds_at('coupons_read.started') }} as starts_at,
+        {{ epoch_seconds_at('coupons_read.ended') }} as ends_at
+    from coupons_read
+    left join coupons
+        on coupons_read.bare_coupon_id = coupons.coupon_id
 ),
 
 final as (
@@ -86,12 +174,13 @@ final as (
         discount_position,
         duration,
         duration_in_months,
-        upper(currency) as currency,
-        -- Stripe sent only the discount's id: its value is not known here
-        percent_off is null and amount_off is null as is_unexpanded,
+        currency,
+        -- Stripe sent only an id, and nothing else tells what it stands for
+        coalesce(percent_off_sent, percent_off_listed) is null
+        and coalesce(amount_off_sent, amount_off_listed) is null as is_unexpanded,
         -- measures
-        cast(percent_off as decimal(9, 6)) as percent_off,
-        amount_off as amount_off_cents,
+        coalesce(percent_off_sent, percent_off_listed) as percent_off,
+        coalesce(amount_off_sent, amount_off_listed) as amount_off_cents,
         -- times
         starts_at,
         case

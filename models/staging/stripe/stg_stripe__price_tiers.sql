@@ -31,8 +31,8 @@ final as (
             lag(up_to_units) over (partition by price_id order by tier_position), 0
         ) as after_units,
         up_to_units,
-        cast(coalesce(unit_amount, '0') as decimal(24, 6)) as unit_amount_cents,
-        cast(coalesce(flat_amount, '0') as decimal(24, 6)) as flat_amount_cents
+        cast(coalesce(unit_amount, '0') as decimal(30, 12)) as unit_amount_cents,
+        cast(coalesce(flat_amount, '0') as decimal(30, 12)) as flat_amount_cents
     from tiers_read
 )
 

@@ -20,7 +20,7 @@ final as (
         coalesce(price.recurring.usage_type = 'metered', false) as is_metered,
         coalesce(price.active, true) as is_active,
         -- measures
-        cast(coalesce(price.unit_amount_decimal, price.unit_amount) as decimal(24, 6)) as unit_amount_cents
+        cast(coalesce(price.unit_amount_decimal, price.unit_amount) as decimal(30, 12)) as unit_amount_cents
     from prices
 )
 

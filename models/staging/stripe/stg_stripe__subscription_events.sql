@@ -25,6 +25,7 @@ item_periods as (
 snapshots_with_periods as (
     select
         subscription_snapshots.*,
+        subscription_snapshots.event_type like 'list.subscription.%' as is_beginning,
         item_periods.current_period_start as items_period_start,
         item_periods.current_period_end as items_period_end
     from subscription_snapshots
@@ -46,18 +47,27 @@ final as (
         snapshot.collection_method as collection_method,
         snapshot.cancellation_details.reason as cancellation_reason,
         snapshot.cancellation_details.feedback as cancellation_feedback,
-        coalesce(snapshot.cancel_at_period_end, false) as is_cancel_at_period_end,
+        -- of a beginning nobody saw only what came later is known: the end was not asked for yet
+        coalesce(snapshot.cancel_at_period_end, false)
+        and not coalesce(is_beginning and effective_at < {{ epoch_seconds_at('snapshot.canceled_at') }}, false)
+            as is_cancel_at_period_end,
         snapshot.pause_collection is not null as is_collection_paused,
         event_type like 'list.%' as is_from_list,
+        known_in_load,
         -- times
         effective_at,
+        event_created_at,
         known_at,
         {{ epoch_seconds_at('snapshot.start_date') }} as started_at,
         {{ epoch_seconds_at('coalesce(snapshot.current_period_start, items_period_start)') }} as current_period_started_at,
         {{ epoch_seconds_at('coalesce(snapshot.current_period_end, items_period_end)') }} as current_period_ends_at,
         {{ epoch_seconds_at('snapshot.trial_start') }} as trial_started_at,
         {{ epoch_seconds_at('snapshot.trial_end') }} as trial_ends_at,
-        {{ epoch_seconds_at('snapshot.cancel_at') }} as cancel_at,
+        {{ epoch_seconds_at('snapshot.pause_collection.resumes_at') }} as resumes_at,
+        case
+            when not coalesce(is_beginning and effective_at < {{ epoch_seconds_at('snapshot.canceled_at') }}, false)
+                then {{ epoch_seconds_at('snapshot.cancel_at') }}
+        end as cancel_at,
         {{ epoch_seconds_at('snapshot.canceled_at') }} as cancel_requested_at,
         {{ epoch_seconds_at('snapshot.ended_at') }} as ended_at
     from snapshots_with_periods

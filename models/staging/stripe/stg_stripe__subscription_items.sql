@@ -26,6 +26,48 @@ items_read as (
     from items_exploded
 ),
 
+rates_of_items as (
+    select
+        event_id,
+        element.id as item_id,
+        element.tax_rates as tax_rates
+    from items_exploded
+    where element.tax_rates is not null
+),
+
+rates_of_items_exploded as (
+    select
+        event_id,
+        item_id,
+        {{ json_array_explode('tax_rates') }}
+    from rates_of_items
+),
+
+item_taxes as (
+    select
+        event_id,
+        item_id,
+        sum(case when element.inclusive then cast(element.percentage as decimal(9, 6)) else 0 end) as inclusive_tax_pct
+    from rates_of_items_exploded
+    group by 1, 2
+),
+
+rates_of_subscriptions as (
+    select
+        event_id,
+        {{ json_array_explode('snapshot.default_tax_rates') }}
+    from subscription_snapshots
+    where snapshot.default_tax_rates is not null
+),
+
+subscription_taxes as (
+    select
+        event_id,
+        sum(case when element.inclusive then cast(element.percentage as decimal(9, 6)) else 0 end) as inclusive_tax_pct
+    from rates_of_subscriptions
+    group by event_id
+),
+
 plans_of_itemless as (
     -- API versions before 2014 know one plan a subscription and no items
     select
@@ -89,25 +131,33 @@ priced as (
 final as (
     select
         -- keys
-        event_id,
-        subscription_id,
-        item_id,
-        price_id,
-        {{ stripe_id('product') }} as product_id,
+        priced.event_id,
+        priced.subscription_id,
+        priced.item_id,
+        priced.price_id,
+        {{ stripe_id('priced.product') }} as product_id,
         -- attributes
-        item_position,
-        coalesce(upper(price_currency), subscription_currency) as currency,
-        billing_interval,
-        interval_count,
-        billing_scheme,
-        tiers_mode,
-        package_size,
-        package_rounding,
-        usage_type = 'metered' as is_metered,
+        priced.item_position,
+        coalesce(upper(priced.price_currency), priced.subscription_currency) as currency,
+        priced.billing_interval,
+        priced.interval_count,
+        priced.billing_scheme,
+        priced.tiers_mode,
+        priced.package_size,
+        priced.package_rounding,
+        priced.usage_type = 'metered' as is_metered,
         -- measures
-        coalesce(quantity, 1) as quantity,
-        cast(unit_amount as decimal(24, 6)) as unit_amount_cents
+        coalesce(priced.quantity, 1) as quantity,
+        cast(priced.unit_amount as decimal(30, 12)) as unit_amount_cents,
+        -- an item's own rates replace the subscription's
+        cast(coalesce(item_taxes.inclusive_tax_pct, subscription_taxes.inclusive_tax_pct, 0) as decimal(9, 6)) as inclusive_tax_pct
     from priced
+    left join item_taxes
+        on
+            priced.event_id = item_taxes.event_id
+            and priced.item_id = item_taxes.item_id
+    left join subscription_taxes
+        on priced.event_id = subscription_taxes.event_id
 )
 
 select * from final
