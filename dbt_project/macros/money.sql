@@ -4,6 +4,19 @@
 {%- endmacro %}
 
 
+{#- Hundredths as a DECIMAL of whole units. -#}
+{% macro from_cents(cents) -%}
+    cast(cast({{ cents }} as decimal(18, 0)) * cast(0.01 as decimal(3, 2)) as decimal(18, 2))
+{%- endmacro %}
+
+
+{#- Stripe's minor units of a currency in hundredths of the reporting currency's unit, a half away
+    from zero. -#}
+{% macro reporting_cents(minor_units, currency, rate) -%}
+    cast(cast(round({{ stripe_amount(minor_units, currency) }} * {{ rate }}, 2) as decimal(18, 2)) * 100 as bigint)
+{%- endmacro %}
+
+
 {#- `part` of `whole` (integers, whole above 0) of an amount in minor units, to the minor unit,
     halves away from zero: exact, no float. Differences of rising parts add up to the amount. -#}
 {% macro money_share(amount, part, whole) -%}

@@ -78,6 +78,16 @@
     }) }}
 {%- endmacro %}
 
+{#- A line of a credit note: discounts and taxes as on an invoice's. -#}
+{% macro stripe_credit_note_line_shape() -%}
+    {{ return({
+        'id': 'text', 'type': 'text', 'invoice_line_item': 'text', 'amount': 'bigint', 'discount_amount': 'bigint',
+        'discount_amounts': [{'amount': 'bigint'}],
+        'tax_amounts': [{'amount': 'bigint', 'inclusive': 'boolean'}],
+        'taxes': [{'amount': 'bigint', 'tax_behavior': 'text'}],
+    }) }}
+{%- endmacro %}
+
 {#- A line of an invoice. What it belongs to moved under `parent`, its price under `pricing`, in 2025. -#}
 {% macro stripe_invoice_line_shape() -%}
     {%- set of_item = {

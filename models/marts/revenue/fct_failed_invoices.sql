@@ -303,13 +303,13 @@ amounts_converted as (
     -- everything at the rate of the month it failed in: what is recovered later is not more or less
     select
         *,
-        {{ round_money('cast(cast(failed_cents as decimal(18, 0)) / minor_units as decimal(18, 2)) * rate') }}
+        {{ round_money(at_rate('cast(failed_cents as decimal(18, 0)) / minor_units', 'rate')) }}
             as failed_amount,
-        {{ round_money('cast(cast(recovered_cents as decimal(18, 0)) / minor_units as decimal(18, 2)) * rate') }}
+        {{ round_money(at_rate('cast(recovered_cents as decimal(18, 0)) / minor_units', 'rate')) }}
             as recovered_amount,
-        {{ round_money('cast(cast(refunded_cents as decimal(18, 0)) / minor_units as decimal(18, 2)) * rate') }}
+        {{ round_money(at_rate('cast(refunded_cents as decimal(18, 0)) / minor_units', 'rate')) }}
             as refunded_amount,
-        {{ round_money('cast(cast(mrr_cents as decimal(18, 0)) / minor_units as decimal(18, 2)) * rate') }}
+        {{ round_money(at_rate('cast(mrr_cents as decimal(18, 0)) / minor_units', 'rate')) }}
             as subscription_mrr
     from amounts_split
 ),

@@ -35,6 +35,14 @@ final as (
         subtotal_cents,
         coalesce({{ json_number('object', 'discount_amount', 'bigint') }}, 0) as discount_cents,
         total_cents,
+        coalesce(
+            {{ json_number('object', 'total_excluding_tax', 'bigint') }},
+            total_cents - coalesce(
+                {{ sum_of_elements(
+                    json_struct('object', {'tax_amounts': [{'amount': 'bigint'}]}) ~ '.tax_amounts', 'part.amount'
+                ) }}, 0
+            )
+        ) as net_cents,
         {{ stripe_amount('subtotal_cents', 'currency') }} as subtotal,
         {{ stripe_amount('total_cents', 'currency') }} as total,
         -- times

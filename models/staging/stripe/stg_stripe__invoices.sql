@@ -32,6 +32,15 @@ final as (
             {{ stripe_id(json_text('object', 'subscription')) }},
             {{ stripe_id(json_text('object', 'parent.subscription_details.subscription')) }}
         ) as subscription_id,
+        -- API versions since 2025 list the payments of an invoice instead
+        coalesce(
+            {{ stripe_id(json_text('object', 'charge')) }},
+            {{ stripe_id(json_text('object', 'payments.data[0].payment.charge')) }}
+        ) as charge_id,
+        coalesce(
+            {{ stripe_id(json_text('object', 'payment_intent')) }},
+            {{ stripe_id(json_text('object', 'payments.data[0].payment.payment_intent')) }}
+        ) as payment_intent_id,
         -- attributes
         {{ json_text('object', 'status') }} as invoice_status,
         {{ json_text('object', 'billing_reason') }} as billing_reason,
