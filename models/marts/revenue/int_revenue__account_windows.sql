@@ -1,5 +1,6 @@
 {#- How many months a retention window spans. -#}
-{%- set windows = var('nrr_window_months', [1, 3, 12]) -%}
+{%- set windows = var('nrr_window_months') -%}
+{%- set movements = ['new', 'expansion', 'contraction', 'churn', 'reactivation', 'fx'] -%}
 
 with
 
@@ -7,23 +8,58 @@ mrr_months as (
     select * from {{ ref('fct_mrr_months') }}
 ),
 
+mrr_movements as (
+    select * from {{ ref('fct_mrr_movements') }}
+),
+
 account_month_plans as (
     select * from {{ ref('int_revenue__account_month_plans') }}
+),
+
+account_sourcing as (
+    select * from {{ ref('fct_account_sourcing') }}
 ),
 
 dim_accounts as (
     select * from {{ ref('dim_accounts') }}
 ),
 
-months_with_plans as (
+churn_months as (
     select
-        mrr_months.*,
-        account_month_plans.plan_key
+        account_id,
+        {{ month_start('movement_date') }} as month,
+        -- one day can have several causes
+        count(distinct movement_date) as count_churn_movements,
+        -sum(case when cause = 'involuntary' then amount else 0 end) as involuntary_churn_mrr
+    from mrr_movements
+    where movement_type = 'churn'
+    group by 1, 2
+),
+
+months_described as (
+    select
+        mrr_months.account_id,
+        mrr_months.month,
+        mrr_months.new_mrr,
+        mrr_months.expansion_mrr,
+        -mrr_months.contraction_mrr as contraction_mrr,
+        -mrr_months.churn_mrr as churn_mrr,
+        mrr_months.reactivation_mrr,
+        mrr_months.fx_mrr,
+        mrr_months.closing_mrr,
+        account_month_plans.plan_key,
+        coalesce(churn_months.count_churn_movements, 0) as count_churn_movements,
+        coalesce(churn_months.involuntary_churn_mrr, 0) as involuntary_churn_mrr,
+        min(mrr_months.month) over (partition by mrr_months.account_id) as cohort_month
     from mrr_months
     left join account_month_plans
         on
             mrr_months.account_id = account_month_plans.account_id
             and mrr_months.month = account_month_plans.month
+    left join churn_months
+        on
+            mrr_months.account_id = churn_months.account_id
+            and mrr_months.month = churn_months.month
 ),
 
 -- an account has a row for every month, so that n months are n rows
@@ -33,42 +69,137 @@ windows_summed as (
         account_id,
         month,
         cast({{ window_months }} as integer) as window_months,
-        lag(plan_key, {{ window_months }}) over (partition by account_id order by month) as plan_at_start,
-        coalesce(lag(closing_mrr, {{ window_months }}) over (partition by account_id order by month), 0) as starting_mrr,
-        {%- for movement in ['expansion', 'contraction', 'churn', 'reactivation', 'fx'] %}
-        sum({{ movement }}_mrr) over (
+        {{ add_months_to('month', 1 - window_months) }} as starts_on,
+        {{ add_months_to('month', 1) }} as ends_before,
+        cohort_month,
+        lag(plan_key, {{ window_months }}) over months_in_order as plan_at_start,
+        plan_key as plan_at_end,
+        coalesce(lag(closing_mrr, {{ window_months }}) over months_in_order, 0) as starting_mrr,
+        closing_mrr as ending_mrr,
+        sum(count_churn_movements) over window_rows as count_churn_movements,
+        sum(involuntary_churn_mrr) over window_rows as total_involuntary_churn_mrr,
+        {%- for movement in movements %}
+        sum({{ movement }}_mrr) over window_rows as total_{{ movement }}_mrr{{ "," if not loop.last }}
+        {%- endfor %}
+    from months_described
+    window
+        months_in_order as (partition by account_id order by month),
+        window_rows as (
             partition by account_id
             order by month
             rows between {{ window_months - 1 }} preceding and current row
-        ) as {{ movement }}_mrr,
-        {%- endfor %}
-        closing_mrr as ending_mrr
-    from months_with_plans
+        )
     {{ "union all" if not loop.last }}
     {% endfor %}
+),
+
+losses_weighed as (
+    -- Nobody loses more than the start and what it was expanded by. What is lost beyond that had
+    -- come from a return or an exchange rate, and is taken off these.
+    select
+        *,
+        case
+            when total_contraction_mrr + total_churn_mrr > starting_mrr + total_expansion_mrr
+                then total_contraction_mrr + total_churn_mrr - starting_mrr - total_expansion_mrr
+            else 0
+        end as excess_mrr
+    from windows_summed
+),
+
+losses_shared as (
+    -- the churn bears it before the contraction, the return before the exchange rate
+    select
+        *,
+        case when excess_mrr > total_churn_mrr then total_churn_mrr else excess_mrr end as excess_churn_mrr,
+        case when excess_mrr > total_reactivation_mrr then total_reactivation_mrr else excess_mrr end as excess_reactivation_mrr
+    from losses_weighed
+),
+
+retained as (
+    -- only who had revenue at the start is asked for what became of it
+    select
+        *,
+        starting_mrr > 0 and count_churn_movements > 0 as is_churned,
+        case when starting_mrr > 0 then total_expansion_mrr else 0 end as expansion_mrr,
+        case
+            when starting_mrr > 0 then total_contraction_mrr - (excess_mrr - excess_churn_mrr) else 0
+        end as contraction_mrr,
+        case when starting_mrr > 0 then total_churn_mrr - excess_churn_mrr else 0 end as churn_mrr,
+        case
+            when starting_mrr > 0 then total_reactivation_mrr - excess_reactivation_mrr else 0
+        end as reactivation_mrr,
+        case
+            when starting_mrr > 0 then total_fx_mrr - (excess_mrr - excess_reactivation_mrr) else 0
+        end as fx_mrr
+    from losses_shared
+),
+
+kept as (
+    select
+        *,
+        starting_mrr + expansion_mrr - contraction_mrr - churn_mrr as retained_mrr
+    from retained
 ),
 
 final as (
     select
         -- keys
-        windows_summed.account_id,
-        windows_summed.month,
-        windows_summed.window_months,
+        kept.account_id,
+        kept.month,
+        kept.window_months,
         -- attributes
+        {{ month_label('kept.cohort_month') }} as cohort,
         coalesce(dim_accounts.segment, 'unknown') as segment,
-        coalesce(dim_accounts.motion, 'self_serve') as motion,
-        windows_summed.plan_at_start as plan,
+        coalesce(
+            case when kept.starting_mrr > 0 then kept.plan_at_start else kept.plan_at_end end, 'unknown'
+        ) as plan,
+        case
+            when
+                account_sourcing.motion = 'sales_assisted'
+                and coalesce(account_sourcing.sales_assisted_at < kept.starts_on, true)
+                then 'sales_assisted'
+            else 'self_serve'
+        end as motion,
+        coalesce(account_sourcing.sourcing, 'unknown') as sourcing,
+        coalesce(kept.plan_at_end, 'unknown') as plan_at_end,
+        case
+            when
+                account_sourcing.motion = 'sales_assisted'
+                and coalesce(account_sourcing.sales_assisted_at < kept.ends_before, true)
+                then 'sales_assisted'
+            else 'self_serve'
+        end as motion_at_end,
+        kept.is_churned,
         -- measures: amounts lost are positive, as they are subtracted
-        cast(windows_summed.starting_mrr as decimal(18, 2)) as starting_mrr,
-        cast(windows_summed.expansion_mrr as decimal(18, 2)) as expansion_mrr,
-        cast(-windows_summed.contraction_mrr as decimal(18, 2)) as contraction_mrr,
-        cast(-windows_summed.churn_mrr as decimal(18, 2)) as churn_mrr,
-        cast(windows_summed.reactivation_mrr as decimal(18, 2)) as reactivation_mrr,
-        cast(windows_summed.fx_mrr as decimal(18, 2)) as fx_mrr,
-        cast(windows_summed.ending_mrr as decimal(18, 2)) as ending_mrr
-    from windows_summed
+        cast(kept.starting_mrr as decimal(18, 2)) as starting_mrr,
+        cast(kept.expansion_mrr as decimal(18, 2)) as expansion_mrr,
+        cast(kept.contraction_mrr as decimal(18, 2)) as contraction_mrr,
+        cast(kept.churn_mrr as decimal(18, 2)) as churn_mrr,
+        cast(kept.reactivation_mrr as decimal(18, 2)) as reactivation_mrr,
+        cast(kept.fx_mrr as decimal(18, 2)) as fx_mrr,
+        cast(kept.retained_mrr as decimal(18, 2)) as retained_mrr,
+        -- of the start: all is lost by a churn, come back or not; growth makes good no more than that
+        cast(
+            case
+                when kept.is_churned then 0
+                when kept.retained_mrr > kept.starting_mrr then kept.starting_mrr
+                else kept.retained_mrr
+            end as decimal(18, 2)
+        ) as kept_mrr,
+        cast(kept.ending_mrr as decimal(18, 2)) as ending_mrr,
+        cast(kept.total_new_mrr as decimal(18, 2)) as total_new_mrr,
+        cast(kept.total_expansion_mrr as decimal(18, 2)) as total_expansion_mrr,
+        cast(kept.total_contraction_mrr as decimal(18, 2)) as total_contraction_mrr,
+        cast(kept.total_churn_mrr as decimal(18, 2)) as total_churn_mrr,
+        cast(kept.total_involuntary_churn_mrr as decimal(18, 2)) as total_involuntary_churn_mrr,
+        cast(kept.total_reactivation_mrr as decimal(18, 2)) as total_reactivation_mrr,
+        cast(kept.total_fx_mrr as decimal(18, 2)) as total_fx_mrr,
+        cast(kept.count_churn_movements as bigint) as count_churn_movements
+    from kept
+    left join account_sourcing
+        on kept.account_id = account_sourcing.account_id
     left join dim_accounts
-        on windows_summed.account_id = dim_accounts.account_id
+        on kept.account_id = dim_accounts.account_id
 )
 
 select * from final
