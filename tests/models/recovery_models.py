@@ -40,6 +40,7 @@ INPUTS = {
     "core.dim_fx_rates": "month date, currency varchar, rate decimal(18, 8)",
     "core.int_core__subscription_accounts": "subscription_id varchar, account_id varchar",
     "core.int_core__customer_accounts": "customer_id varchar, account_id varchar",
+    "core.int_core__internal_accounts": "account_id varchar",
     "core.int_core__subscription_periods": "subscription_id varchar, status varchar, "
     "is_payment_loss boolean, valid_from timestamp, valid_to timestamp",
     "core.fct_subscription_item_periods": "account_id varchar, subscription_id varchar, "
@@ -123,7 +124,8 @@ class RecoveryModels:
         self._fill("core.int_core__subscription_accounts", list(accounts.items()))
         self._fill("core.int_core__customer_accounts", list(customers.items()))
         self._fill(
-            "core.int_core__subscription_periods",
+            "core.int_core__internal_accounts": "account_id varchar",
+    "core.int_core__subscription_periods",
             [
                 (sub, status, status == "unpaid" or (status, was) in LOSSES, at, to)
                 for (sub, status, at, to), was in zip(statuses, before, strict=True)
