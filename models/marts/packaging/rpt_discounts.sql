@@ -85,7 +85,7 @@ at_close as (
     select
         month,
         count(case when mrr > 0 then 1 end) as paying_accounts,
-        count(case when is_discounted then 1 end) as discounted_accounts,
+        count(case when is_discounted and mrr > 0 then 1 end) as discounted_accounts,
         sum(mrr) as mrr,
         sum(case when is_discounted then mrr else 0 end) as discounted_mrr,
         sum(case when is_discounted then list_mrr else 0 end) as discounted_list_mrr,

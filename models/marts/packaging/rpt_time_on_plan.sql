@@ -83,9 +83,9 @@ final as (
         cast(spans_counted.median_days_completed as double) as median_days_completed,
         spans_counted.longest_days,
         {% for days in asked_days %}
-        -- nobody was seen that long: nobody knows
+        -- nobody was seen that long, nobody knows; unless all had left
         case
-            when spans_counted.longest_days >= {{ days }} then coalesce(survivals_asked.survival_{{ days }}d, 1.0)
+            when spans_counted.longest_days >= {{ days }} or survivals_asked.survival_{{ days }}d = 0 then coalesce(survivals_asked.survival_{{ days }}d, 1.0)
         end as survival_{{ days }}d{{ "," if not loop.last }}
         {% endfor %}
     from spans_counted
