@@ -124,8 +124,7 @@ class RecoveryModels:
         self._fill("core.int_core__subscription_accounts", list(accounts.items()))
         self._fill("core.int_core__customer_accounts", list(customers.items()))
         self._fill(
-            "core.int_core__internal_accounts": "account_id varchar",
-    "core.int_core__subscription_periods",
+            "core.int_core__subscription_periods",
             [
                 (sub, status, status == "unpaid" or (status, was) in LOSSES, at, to)
                 for (sub, status, at, to), was in zip(statuses, before, strict=True)

@@ -226,19 +226,7 @@ facts_gathered as (
         -- settled without money: a credit note took what was owed
         invoices_dated.settled_at is not null
         and not invoices_dated.is_paid_out_of_band
-        and coalesce(invoices_dated.amount_paid_cents <= coalesce(successes_summed.paid_before_cents, 0), false) as is_credited,
-        case
-            when
-                invoices_dated.settled_at is null
-                and {{ add_hours('failures_summed.first_failed_at', 24 * var('payment_recovery_days')) }}
-                <= invoices_dated.as_of_at
-                and coalesce(invoices_dated.next_payment_attempt_at < invoices_dated.as_of_at, true)
-                then
-                    greatest(
-                        {{ add_hours('failures_summed.first_failed_at', 24 * var('payment_recovery_days')) }},
-                        failures_summed.last_failed_at
-                    )
-        end as given_up_at
+        and coalesce(invoices_dated.amount_paid_cents <= coalesce(successes_summed.paid_before_cents, 0), false) as is_credited
     from failures_summed
     inner join invoices_dated
         on failures_summed.invoice_id = invoices_dated.invoice_id
@@ -254,6 +242,23 @@ facts_gathered as (
         on failures_summed.invoice_id = subscription_mrr.invoice_id
     left join statuses_at_failure
         on failures_summed.invoice_id = statuses_at_failure.invoice_id
+),
+
+given_up as (
+    -- nobody tries any more, and nobody has paid
+    select
+        *,
+        case
+            when
+                (settled_at is null or is_credited)
+                and {{ add_hours('first_failed_at', 24 * var('payment_recovery_days')) }} <= as_of_at
+                and coalesce(next_payment_attempt_at < as_of_at, true)
+                then
+                    greatest(
+                        {{ add_hours('first_failed_at', 24 * var('payment_recovery_days')) }}, last_failed_at
+                    )
+        end as given_up_at
+    from facts_gathered
 ),
 
 resolved as (
@@ -275,7 +280,7 @@ resolved as (
                         {{ end_of_time() }}
                     )
         end as lost_at
-    from facts_gathered
+    from given_up
 ),
 
 amounts_split as (
