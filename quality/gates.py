@@ -37,6 +37,7 @@ AUDITED_SCHEMAS = {
         "loops",
         "experiments",
         "revenue",
+        "packaging",
         "pql",
     ),
     "syncs": ("syncs",),

@@ -36,6 +36,7 @@ PUBLIC_SCHEMAS = (
     "funnel",
     "retention",
     "revenue",
+    "packaging",
     "pql",
     "loops",
     "experiments",
