@@ -1,6 +1,6 @@
 -- The bridge closes in every cut: the movements and balances of the segments, and of the motions,
 -- add up to those of the months. An account in no cut, or in two, would show here.
-{%- set amounts = ['opening', 'new', 'expansion', 'contraction', 'churn', 'reactivation', 'fx', 'closing'] %}
+{% set amounts = ['opening', 'new', 'expansion', 'contraction', 'churn', 'reactivation', 'fx', 'closing'] -%}
 
 with
 
@@ -15,9 +15,9 @@ dim_accounts as (
 totals as (
     select
         month,
-        {% for amount in amounts %}
-        sum({{ amount }}_mrr) as {{ amount }}_mrr{{ "," if not loop.last }}
-        {% endfor %}
+    {% for amount in amounts %}
+    sum({{ amount }}_mrr) as {{ amount }}_mrr{{ "," if not loop.last }}
+    {% endfor %}
     from mrr_months
     group by month
 ),
@@ -28,9 +28,9 @@ cuts as (
         '{{ cut }}' as dimension,
         dim_accounts.{{ cut }} as dimension_value,
         mrr_months.month,
-        {% for amount in amounts %}
-        sum(mrr_months.{{ amount }}_mrr) as {{ amount }}_mrr{{ "," if not loop.last }}
-        {% endfor %}
+    {% for amount in amounts %}
+    sum(mrr_months.{{ amount }}_mrr) as {{ amount }}_mrr{{ "," if not loop.last }}
+    {% endfor %}
     from mrr_months
     inner join dim_accounts
         on mrr_months.account_id = dim_accounts.account_id
@@ -52,11 +52,15 @@ cuts_summed as (
     select
         dimension,
         month,
-        {% for amount in amounts %}
-        sum({{ amount }}_mrr) as {{ amount }}_mrr{{ "," if not loop.last }}
-        {% endfor %}
+    {% for amount in amounts %}
+    sum({{ amount }}_mrr) as {{ amount }}_mrr{{ "," if not loop.last }}
+    {% endfor %}
     from cuts
     group by 1, 2
+),
+
+dimensions as (
+    select distinct dimension from cuts
 ),
 
 cuts_apart as (
@@ -65,20 +69,16 @@ cuts_apart as (
         'all' as dimension_value,
         totals.month
     from totals
-    cross join (
-        select 'segment' as dimension
-        union all
-        select 'motion' as dimension
-    ) as dimensions
+    cross join dimensions
     left join cuts_summed
         on
             totals.month = cuts_summed.month
             and dimensions.dimension = cuts_summed.dimension
     where
-        {% for amount in amounts %}
+    {% for amount in amounts %}
         totals.{{ amount }}_mrr is distinct from cuts_summed.{{ amount }}_mrr
         {{ "or" if not loop.last }}
-        {% endfor %}
+    {% endfor %}
 )
 
 select * from cuts_that_do_not_close

@@ -1,5 +1,5 @@
 {#- The ways to count discounts, as in int_core__discounts_running. -#}
-{%- set sets = discount_sets() -%}
+{%- set sets = ['default', 'forever', 'with_once'] -%}
 
 with
 
@@ -58,16 +58,16 @@ months_of_intervals as (
             'item_period_amounts.net_default_cents', 'billing_intervals.intervals_per_year',
             'item_amounts.interval_count', 'item_amounts.inclusive_tax_pct'
         ) }} as unrounded_mrr_cents,
-        {% for key in sets %}
-        case
-            when item_amounts.billing_interval is null then cast(0 as bigint)
-            when item_period_amounts.is_discounted
-                then {{ month_of_interval(
+    {% for key in sets %}
+    case
+        when item_amounts.billing_interval is null then cast(0 as bigint)
+        when item_period_amounts.is_discounted
+            then {{ month_of_interval(
                     'item_period_amounts.net_' ~ key ~ '_cents', 'billing_intervals.intervals_per_year',
                     'item_amounts.interval_count', 'item_amounts.inclusive_tax_pct'
                 ) }}
-        end as {{ key }}_mrr_cents{{ "," if not loop.last }}
-        {% endfor %}
+    end as {{ key }}_mrr_cents{{ "," if not loop.last }}
+    {% endfor %}
     from item_period_amounts
     inner join item_amounts
         on
