@@ -141,7 +141,7 @@ final as (
         cast(months.{{ movement }}_mrr as decimal(18, 2)) as {{ movement }}_mrr,
         {%- endfor %}
         cast(months.closing_mrr as decimal(18, 2)) as closing_mrr,
-        cast(months.closing_mrr - default_totals.closing_mrr as decimal(18, 2)) as difference_to_default,
+        cast(months.closing_mrr - coalesce(default_totals.closing_mrr, 0) as decimal(18, 2)) as difference_to_default,
         cast(months.count_paying as bigint) as count_accounts_paying,
         cast(months.count_churned as bigint) as count_accounts_churned,
         months.nrr as nrr_1m,
@@ -154,7 +154,7 @@ final as (
             months.policy_key = years.policy_key
             and months.month = years.month
             and years.window_months = 12
-    inner join default_totals
+    left join default_totals
         on
             months.month = default_totals.month
             and default_totals.window_months = 1
