@@ -9,7 +9,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from tests.models import naive_experiments
+from tests.models import naive_attribution, naive_experiments
 
 pytestmark = pytest.mark.pipeline
 
@@ -406,3 +406,53 @@ def test_experiment_metrics_of_every_unit_equal_a_naive_computation_from_the_fil
     differing = [place for place in found | expected if found.get(place) != expected.get(place)]
     assert {place: (found.get(place), expected.get(place)) for place in differing[:10]} == {}
     assert len(found) > 1_000
+
+
+def test_attribution_equals_a_naive_computation_from_paths(both):
+    """Every conversion by every rule; the Markov chain walked step by step."""
+    company = naive_attribution.Company(both)
+    found = {
+        (conversion, model, touch): (credit, value)
+        for conversion, model, touch, credit, value in both.execute(
+            "select conversion_id, model, touch_id, credit, value from attribution.fct_credits"
+        ).fetchall()
+    }
+    assert {c.type for c in company.conversions} == {"signup", "mql", "pql", "first_payment"}
+    effects = {
+        kind: naive_attribution.removal_effects(
+            *company.paths(kind, "person" if kind in ("signup", "mql") else "account")
+        )
+        for kind in ("signup", "mql", "pql", "first_payment")
+    }
+    expected, untouched = {}, 0
+    for conversion in company.conversions:
+        key = f"{conversion.type} {conversion.entity}"
+        path = company.path(conversion.entity, conversion.at)
+        untouched += not path
+        for rule in [*naive_attribution.RULES, "markov"]:
+            if not path:
+                expected[key, rule, None] = (1, conversion.value)
+                continue
+            if rule == "markov":
+                channels = [touch.channel for touch in path]
+                total = sum(effects[conversion.type][channel] for channel in set(channels))
+                shares = [
+                    effects[conversion.type][channel] / total / channels.count(channel)
+                    for channel in channels
+                ]
+            else:
+                shares = naive_attribution.weights(rule, path)
+            for touch, share in zip(path, shares, strict=True):
+                expected[key, rule, touch.touch_id] = (share, conversion.value)
+    assert len(expected) > 3000
+    assert untouched < len(company.conversions) / 5
+    wrong = []
+    for key, (share, value) in expected.items():
+        credit, given = found.pop(key, (0, 0))
+        # what rounding left of all touches of a path may be at one
+        if abs(float(credit) - float(share)) > 1e-8:
+            wrong.append((key, credit, float(share)))
+        if value is not None and abs(float(given) - float(value) * float(share)) > 0.3:
+            wrong.append((key, given, float(value) * float(share)))
+    assert wrong == []
+    assert found == {}, "credit for a touch that led to no such conversion"
