@@ -4,6 +4,10 @@ opportunities as (
     select * from {{ ref('stg_crm__opportunities') }}
 ),
 
+opportunity_stages as (
+    select * from {{ ref('stg_crm__opportunity_stages') }}
+),
+
 crm_records as (
     select * from {{ ref('bridge_crm_records') }}
     where object = 'accounts'
@@ -22,8 +26,22 @@ final as (
         opportunities.is_won,
         opportunities.amount,
         opportunities.created_at,
-        opportunities.close_date
+        opportunities.close_date,
+        -- the close date is what Sales answer for; the history adds the moment where it agrees, and
+        -- is asked where the date was left in the future or empty
+        case
+            when not opportunities.is_closed then null
+            when cast(opportunity_stages.entered_at as date) = opportunities.close_date then opportunity_stages.entered_at
+            when coalesce(opportunities.close_date > cast(opportunities.modified_at as date), opportunities.close_date is null)
+                then coalesce(opportunity_stages.entered_at, opportunities.modified_at)
+            else cast(opportunities.close_date as timestamp)
+        end as closed_at
     from opportunities
+    left join opportunity_stages
+        on
+            opportunities.crm = opportunity_stages.crm
+            and opportunities.record_id = opportunity_stages.opportunity_record_id
+            and opportunities.stage = opportunity_stages.stage
     left join crm_records
         on
             opportunities.crm = crm_records.crm
