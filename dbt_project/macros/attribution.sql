@@ -26,15 +26,15 @@
 {%- endmacro %}
 
 
-{#- Attribution models there are credits of. -#}
+{#- The attribution models to compute (seed attribution_models); no Markov where none is solved. -#}
 {% macro attribution_models() -%}
     {{ return(adapter.dispatch('attribution_models', 'plg')()) }}
 {%- endmacro %}
 
 {% macro default__attribution_models() -%}
-    {{ return(['first', 'last', 'last_non_direct', 'linear', 'position_based', 'time_decay', 'markov']) }}
+    {{ ref('attribution_models') }}
 {%- endmacro %}
 
 {% macro spark__attribution_models() -%}
-    {{ return(['first', 'last', 'last_non_direct', 'linear', 'position_based', 'time_decay']) }}
+    (select * from {{ ref('attribution_models') }} where model <> 'markov')
 {%- endmacro %}

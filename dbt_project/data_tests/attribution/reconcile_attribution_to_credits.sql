@@ -17,22 +17,24 @@ conversions as (
     select * from {{ ref('int_attribution__conversions') }}
 ),
 
+models as (
+    select model from {{ attribution_models() }}
+),
+
 counted as (
     {% for funnel, condition in [
         ('all', 'true'), ('marketing', 'is_in_marketing_funnel'), ('product', 'is_in_product_funnel')
     ] %}
-    {% for model in attribution_models() %}
     select
         '{{ funnel }}' as funnel,
-        conversion_type,
-        '{{ model }}' as model,
+        conversions.conversion_type,
+        models.model,
         count(*) as conversions,
-        sum(value) as value
+        sum(conversions.value) as value
     from conversions
+    cross join models
     where {{ condition }}
-    group by conversion_type
-    {{ "union all" if not loop.last }}
-    {% endfor %}
+    group by 1, 2, 3
     {{ "union all" if not loop.last }}
     {% endfor %}
 )

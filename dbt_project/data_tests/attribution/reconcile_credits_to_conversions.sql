@@ -12,10 +12,7 @@ credits as (
 ),
 
 models as (
-    {% for model in attribution_models() %}
-    select '{{ model }}' as model
-    {{ "union all" if not loop.last }}
-    {% endfor %}
+    select model from {{ attribution_models() }}
 ),
 
 credits_added as (

@@ -17,6 +17,10 @@ removal_effects as (
     select * from {{ removal_effects() }}
 ),
 
+models as (
+    select * from {{ attribution_models() }}
+),
+
 touches_described as (
     select
         path_touches.*,
@@ -40,45 +44,46 @@ touches_described as (
 ),
 
 touches_weighed as (
-    {% for model in attribution_models() %}
     select
-        conversion_id,
-        '{{ model }}' as model,
-        touch_id,
-        touch_type,
-        channel,
-        campaign,
-        touch_number,
-        touched_at,
-        {%- if model == 'first' %}
-        cast(case when touch_number = 1 then 1 else 0 end as double) as weight
-        {%- elif model == 'last' %}
-        cast(case when touch_number = count_touches then 1 else 0 end as double) as weight
-        {%- elif model == 'last_non_direct' %}
-        cast(case when rank_from_last_non_direct = 1 then 1 else 0 end as double) as weight
-        {%- elif model == 'linear' %}
-        cast(1 as double) as weight
-        {%- elif model == 'position_based' %}
+        touches_described.conversion_id,
+        models.model,
+        touches_described.touch_id,
+        touches_described.touch_type,
+        touches_described.channel,
+        touches_described.campaign,
+        touches_described.touch_number,
+        touches_described.touched_at,
         cast(
-            case
-                -- with one touch all of it, with two half each: there is no middle
-                when count_touches <= 2 then 1
-                when touch_number in (1, count_touches) then {{ first_last_share }}
-                else (1 - 2 * {{ first_last_share }}) / cast(count_touches - 2 as double)
+            case models.model
+                when 'first' then case when touches_described.touch_number = 1 then 1 else 0 end
+                when 'last'
+                    then case when touches_described.touch_number = touches_described.count_touches then 1 else 0 end
+                when 'last_non_direct'
+                    then case when touches_described.rank_from_last_non_direct = 1 then 1 else 0 end
+                when 'linear' then 1
+                when 'position_based'
+                    then case
+                        -- with one touch all of it, with two half each: there is no middle
+                        when touches_described.count_touches <= 2 then 1
+                        when touches_described.touch_number in (1, touches_described.count_touches)
+                            then {{ first_last_share }}
+                        else (1 - 2 * {{ first_last_share }}) / cast(touches_described.count_touches - 2 as double)
+                    end
+                when 'time_decay'
+                    then power(
+                        cast(0.5 as double),
+                        cast(touches_described.days_before_last_touch as double)
+                        / {{ var('attribution_half_life_days') }}
+                    )
+                -- a channel's effect once a path, however often the path comes through it
+                when 'markov'
+                    then
+                        coalesce(touches_described.removal_effect, 0)
+                        / cast(touches_described.count_touches_of_channel as double)
             end as double
         ) as weight
-        {%- elif model == 'time_decay' %}
-        power(
-            cast(0.5 as double),
-            cast(days_before_last_touch as double) / {{ var('attribution_half_life_days') }}
-        ) as weight
-        {%- elif model == 'markov' %}
-        -- a channel's effect once a path, however often the path comes through it
-        coalesce(removal_effect, 0) / cast(count_touches_of_channel as double) as weight
-        {%- endif %}
     from touches_described
-    {{ "union all" if not loop.last }}
-    {% endfor %}
+    cross join models
 ),
 
 shares as (
@@ -153,12 +158,11 @@ all_credits as (
     select * from credits
     where credit <> 0 or coalesce(value, 0) <> 0
 
-    {% for model in attribution_models() %}
     union all
 
     select
-        conversion_id,
-        '{{ model }}' as model,
+        untouched.conversion_id,
+        models.model,
         cast(null as varchar) as touch_id,
         'none' as touch_type,
         'unattributed' as channel,
@@ -166,9 +170,9 @@ all_credits as (
         cast(null as bigint) as touch_number,
         cast(null as timestamp) as touched_at,
         cast(1 as decimal(18, 10)) as credit,
-        value
+        untouched.value
     from untouched
-    {% endfor %}
+    cross join models
 ),
 
 final as (

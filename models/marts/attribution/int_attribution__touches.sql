@@ -30,8 +30,8 @@ untagged_invitations as (
         on
             invites.invitee_person_id = sessions.person_id
             and sessions.channel = '{{ var("attribution_invitation_channel") }}'
-            and sessions.touched_at >= invites.sent_at
-            and sessions.touched_at <= invites.accepted_at
+            and invites.sent_at <= sessions.touched_at
+            and invites.accepted_at >= sessions.touched_at
     where sessions.session_id is null
 ),
 
