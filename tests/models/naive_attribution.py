@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 import duckdb
 
@@ -178,7 +179,7 @@ def removal_effects(won: list[list[str]], lost: list[list[str]]) -> dict[str, fl
     steps: dict[str, Counter] = defaultdict(Counter)
     for path, end in [*((p, "won") for p in won), *((p, "lost") for p in lost)]:
         states = ["start", *(f"channel {channel}" for channel in path), end]
-        for from_, to in zip(states, states[1:], strict=False):
+        for from_, to in pairwise(states):
             steps[from_][to] += 1
 
     def chance(removed: str | None) -> float:

@@ -1,4 +1,4 @@
-"""The removal effect: worked by hand, by another linear solution, and by walking simulated paths."""
+"""The removal effect: worked by hand, by another linear solution, by simulated walks."""
 
 import random
 from collections import Counter
@@ -191,9 +191,7 @@ def test_a_simulation_comes_to_the_same():
     following = {}
     for (from_, to, converted), count in steps_of(paths).items():
         following.setdefault(from_, Counter())[to if to else converted] += count
-    drawn = {
-        state: (list(counts), list(counts.values())) for state, counts in following.items()
-    }
+    drawn = {state: (list(counts), list(counts.values())) for state, counts in following.items()}
 
     def converts(removed: str | None) -> bool:
         state = None
