@@ -30,7 +30,7 @@ final as (
         -- the close date is what Sales answer for; the history adds the moment where it agrees, and
         -- is asked where the date was left in the future or empty
         case
-            when not opportunities.is_closed then null
+            when not opportunities.is_closed and not opportunities.is_won then null
             when cast(opportunity_stages.entered_at as date) = opportunities.close_date then opportunity_stages.entered_at
             when coalesce(opportunities.close_date > cast(opportunities.modified_at as date), opportunities.close_date is null)
                 then coalesce(opportunity_stages.entered_at, opportunities.modified_at)
