@@ -42,6 +42,11 @@ mrr_months as (
     select * from {{ ref('fct_mrr_months') }}
 ),
 
+retention_totals as (
+    select * from {{ ref('fct_retention_totals') }}
+    where window_months = 12
+),
+
 sourcing as (
     select * from {{ ref('fct_account_sourcing') }}
 ),
@@ -102,18 +107,7 @@ accounts_by_month as (
                         then 1
                 end
             ) as double
-        ) as paying,
-        cast(
-            count(
-                case
-                    when
-                        account_milestones.account_id is not null
-                        and first_payments.paid_date
-                        < {{ add_days('cast(accounts.signed_up_at as date)', var('free_to_paid_days')) }}
-                        then 1
-                end
-            ) as double
-        ) as activated_and_paying
+        ) as paying
     from accounts
     left join account_milestones on accounts.account_id = account_milestones.account_id
     left join first_payments on accounts.account_id = first_payments.account_id
@@ -161,35 +155,6 @@ bookings_by_month as (
     group by 1
 ),
 
-account_years as (
-    select
-        account_id,
-        month,
-        lag(closing_mrr, 12) over (partition by account_id order by month) as starting_mrr,
-        sum(expansion_mrr) over (
-            partition by account_id
-            order by month rows between 11 preceding and current row
-        ) as expansion_mrr,
-        -sum(contraction_mrr + churn_mrr) over (
-            partition by account_id
-            order by month rows between 11 preceding and current row
-        ) as lost_mrr
-    from mrr_months
-),
-
-retention_by_month as (
-    -- an account loses at most what it began with
-    select
-        month,
-        cast(sum(starting_mrr) as double) as starting_mrr,
-        cast(sum(expansion_mrr) as double) as expansion_mrr,
-        cast(sum(lost_mrr) as double) as lost_mrr,
-        cast(sum(least(lost_mrr, starting_mrr)) as double) as lost_of_start
-    from account_years
-    where starting_mrr > 0
-    group by month
-),
-
 logos_by_month as (
     select
         month,
@@ -212,10 +177,6 @@ measured as (
         accounts_by_month.activated / accounts_by_month.signups as account_activation_rate,
         accounts_by_month.paying / accounts_by_month.signups as free_to_paid_rate,
         case
-            when accounts_by_month.activated > 0
-                then accounts_by_month.activated_and_paying / accounts_by_month.activated
-        end as activated_to_paid_rate,
-        case
             when people_by_month.signups > 0
                 then coalesce(invites_by_month.invited_users, 0) / people_by_month.signups
         end as k_factor,
@@ -233,9 +194,8 @@ measured as (
             when logos_by_month.customers_at_start > 0
                 then logos_by_month.customers_lost / logos_by_month.customers_at_start
         end as logo_churn_rate,
-        (retention_by_month.starting_mrr + retention_by_month.expansion_mrr - retention_by_month.lost_mrr)
-        / retention_by_month.starting_mrr as nrr,
-        (retention_by_month.starting_mrr - retention_by_month.lost_of_start) / retention_by_month.starting_mrr as grr,
+        retention_totals.nrr,
+        retention_totals.grr,
         cast(unit_economics.cac as double) as cac,
         unit_economics.ltv_to_cac,
         unit_economics.payback_months,
@@ -249,7 +209,7 @@ measured as (
     left join leads_by_month on months.month = leads_by_month.month
     left join bookings_by_month on months.month = bookings_by_month.month
     left join logos_by_month on months.month = logos_by_month.month
-    left join retention_by_month on months.month = retention_by_month.month
+    left join retention_totals on months.month = retention_totals.month
     left join unit_economics on months.month = unit_economics.month
     left join growth_efficiency on months.month = growth_efficiency.month
 ),
@@ -262,7 +222,6 @@ long as (
         ('account_signups', 0),
         ('account_activation_rate', var('activation_horizon_days')),
         ('free_to_paid_rate', var('free_to_paid_days')),
-        ('activated_to_paid_rate', var('free_to_paid_days')),
         ('k_factor', var('invite_sending_days') + var('invite_window_days')),
         ('mqls', 0),
         ('pqls', 0),

@@ -17,12 +17,15 @@ all_channels as (
         months.month,
         'all' as channel,
         months.is_complete,
-        {%- for measure in [
-            'spend', 'people_cost', 'tooling_cost', 'new_customers', 'new_mrr', 'customers_at_start',
-            'customers_lost', 'customers_at_end', 'closing_mrr'
-        ] %}
-        coalesce(sum(channel_months.{{ measure }}), 0) as {{ measure }}{{ "," if not loop.last }}
-        {%- endfor %}
+        coalesce(sum(channel_months.spend), 0) as spend,
+        coalesce(sum(channel_months.people_cost), 0) as people_cost,
+        coalesce(sum(channel_months.tooling_cost), 0) as tooling_cost,
+        coalesce(sum(channel_months.new_customers), 0) as new_customers,
+        coalesce(sum(channel_months.new_mrr), 0) as new_mrr,
+        coalesce(sum(channel_months.customers_at_start), 0) as customers_at_start,
+        coalesce(sum(channel_months.customers_lost), 0) as customers_lost,
+        coalesce(sum(channel_months.customers_at_end), 0) as customers_at_end,
+        coalesce(sum(channel_months.closing_mrr), 0) as closing_mrr
     from months
     left join channel_months on months.month = channel_months.month
     group by 1, 2, 3
