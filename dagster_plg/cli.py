@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from dagster_plg import model_commands
 from dagster_plg.memory import collect_rarely, end_quickly
 from warehouse.settings import Settings
 
@@ -34,6 +35,7 @@ identity = typer.Typer(help="Who is who, and how we know.", no_args_is_help=True
 app.add_typer(identity, name="identity")
 experiments = typer.Typer(help="Planning experiments.", no_args_is_help=True)
 app.add_typer(experiments, name="experiments")
+app.add_typer(model_commands.app, name="model")
 
 # a pipe has no width: wide enough that no figure is cut
 out = Console(width=None if sys.stdout.isatty() else 140)

@@ -8,6 +8,7 @@ chapter 5). It exists only where money goes out and comes in.
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -32,10 +33,13 @@ def irr(flows: Sequence[float]) -> float | None:
     returns nothing, what only brings cost nothing.
     """
     told = [float(flow) for flow in flows]
+    # nothing before the first and after the last flow changes where the worth is nought
     while told and told[-1] == 0:
         told.pop()
+    while told and told[0] == 0:
+        told.pop(0)
     signs = [math.copysign(1, flow) for flow in told if flow]
-    changes = sum(before != after for before, after in zip(signs, signs[1:], strict=False))
+    changes = sum(before != after for before, after in pairwise(signs))
     if changes == 0:
         return None
     if changes == 1:

@@ -15,3 +15,10 @@
         cast(null as double) as irr_annual
     limit 0)
 {%- endmacro %}
+
+
+{#- A share of an amount of money, in whole cents. DuckDB multiplies narrow decimals within 18
+    digits and fails above: the amount is widened first. -#}
+{% macro share_of_money(amount, share) -%}
+    {{ round_money('cast(' ~ amount ~ ' as decimal(27, 2)) * cast(' ~ share ~ ' as decimal(6, 4))') }}
+{%- endmacro %}

@@ -35,8 +35,8 @@ final as (
         channel,
         campaign,
         -- measures
-        cast(sum(credit) as decimal(18, 10)) as conversions,
-        cast(sum(case when is_in_both_funnels then credit else 0 end) as decimal(18, 10)) as conversions_in_both_funnels,
+        cast(sum(credit) as decimal(28, 10)) as conversions,
+        cast(sum(case when is_in_both_funnels then credit else 0 end) as decimal(28, 10)) as conversions_in_both_funnels,
         cast(sum(value) as decimal(18, 2)) as value
     from credits_by_funnel
     group by 1, 2, 3, 4, 5, 6

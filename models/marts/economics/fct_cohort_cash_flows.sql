@@ -72,11 +72,11 @@ flows as (
         coalesce(customers_by_cohort.cohort_customers, 0) as cohort_customers,
         coalesce(revenue_by_cohort.customers, 0) as customers,
         cast(coalesce(revenue_by_cohort.mrr, 0) as decimal(18, 2)) as mrr,
-        {{ round_money("coalesce(revenue_by_cohort.mrr, 0) * cast(" ~ var('gross_margin_rate') ~ " as decimal(6, 4))") }}
+        {{ share_of_money('coalesce(revenue_by_cohort.mrr, 0)', var('gross_margin_rate')) }}
             as gross_profit,
         case
             when cohort_months.cohort_month = cohort_months.month
-                then {{ round_money("coalesce(costs_by_cohort.acquisition_cost, 0) * cast(1 + " ~ var('support_overhead_rate') ~ " as decimal(6, 4))") }}
+                then {{ share_of_money('coalesce(costs_by_cohort.acquisition_cost, 0)', '1 + ' ~ var('support_overhead_rate')) }}
             else 0
         end as acquisition_cost
     from cohort_months

@@ -53,7 +53,7 @@ customers_kept as (
             case when mrr_months.opening_mrr > 0 and mrr_months.closing_mrr <= 0 then customer_credits.credit else 0 end
         ) as customers_lost,
         sum(case when mrr_months.closing_mrr > 0 then customer_credits.credit else 0 end) as customers_at_end,
-        sum(mrr_months.closing_mrr * customer_credits.credit) as closing_mrr
+        sum(cast(mrr_months.closing_mrr as decimal(27, 2)) * customer_credits.credit) as closing_mrr
     from mrr_months
     inner join customer_credits on mrr_months.account_id = customer_credits.account_id
     group by 1, 2

@@ -161,12 +161,12 @@ final as (
         customers,
         new_customers,
         cast(mrr as decimal(18, 2)) as mrr,
-        {{ round_money("mrr * cast(" ~ var('gross_margin_rate') ~ " as decimal(6, 4))") }} as gross_profit,
+        {{ share_of_money('mrr', var('gross_margin_rate')) }} as gross_profit,
         cast(sales_cost as decimal(18, 2)) as sales_cost,
         cast(winning_cost as decimal(18, 2)) as winning_cost,
         cast(serving_cost as decimal(18, 2)) as serving_cost,
         cast(
-            {{ round_money("mrr * cast(" ~ var('gross_margin_rate') ~ " as decimal(6, 4))") }}
+            {{ share_of_money('mrr', var('gross_margin_rate')) }}
             - sales_cost - winning_cost - serving_cost as decimal(18, 2)
         ) as contribution
     from shared

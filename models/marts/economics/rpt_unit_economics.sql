@@ -111,8 +111,7 @@ final as (
         cast(people_cost as decimal(18, 2)) as people_cost,
         cast(tooling_cost as decimal(18, 2)) as tooling_cost,
         cast(acquisition_cost as decimal(18, 2)) as acquisition_cost,
-        {{ round_money("acquisition_cost * cast(" ~ var('support_overhead_rate') ~ " as decimal(6, 4))") }}
-            as support_overhead,
+        {{ share_of_money('acquisition_cost', var('support_overhead_rate')) }} as support_overhead,
         -- measures: customers
         cast(new_customers as decimal(18, 10)) as new_customers,
         cast(new_mrr as decimal(18, 2)) as new_mrr,
