@@ -75,7 +75,10 @@ def test_advice_by_figures_and_the_whole_table_without():
     [
         (["bookings", "--acv", "4200"], "--monthly-signups"),
         (["bookings", *EXAMPLE[1:], "--activation", "30"], "between 0 and 1"),
-        (["unit", "--cost", "1", "--customers", "0", "--acv", "1", "--churn", "1%"], "no customers"),
+        (
+            ["unit", "--cost", "1", "--customers", "0", "--acv", "1", "--churn", "0.1"],
+            "no customers",
+        ),
         (["unit", "--cost", "1", "--customers", "1", "--acv", "1"], "--churn"),
         (["unit", "--cost", "1", "--customers", "1", "--acv", "1", "--churn", "0"], "--lifetime"),
         (["unit", "--cost", "1", "--customers", "1", "--acv", "1", "--lifetime", "0"], "above 0"),

@@ -135,6 +135,7 @@ create table identity.dim_account_hierarchy as
 MARTS = """
 create schema core; create schema revenue; create schema pql; create schema activation;
 create schema funnel; create schema retention; create schema loops; create schema experiments;
+create schema attribution; create schema economics;
 create table core.dim_as_of as select timestamp '2026-06-30' as as_of_at;
 create table core.dim_people as
     select 'per_' || i as person_id,
@@ -190,6 +191,27 @@ create table revenue.rpt_nrr as
         (date '2026-05-01', 12, 'plan', 'team', 29.00, 0.00, 0.00, 58.00, -1.0, 0.0, 1)
     ) as t(month, window_months, dimension, dimension_value, starting_mrr, expansion_mrr,
         contraction_mrr, churn_mrr, nrr, grr, count_accounts_start);
+create table attribution.fct_credits as
+    select *, 'first_payment acc_' || right(account_id, 1) as conversion_id,
+        'first_payment' as conversion_type, timestamp '2026-05-03' as converted_at
+    from (values
+        ('acc_1', 'linear', 'ses_1', 'email', 0.5, 50.00, timestamp '2026-04-01'),
+        ('acc_1', 'linear', 'ses_2', 'social', 0.5, 50.00, timestamp '2026-04-02'),
+        ('acc_1', 'first', 'ses_1', 'email', 1.0, 100.00, timestamp '2026-04-01'),
+        ('acc_2', 'linear', 'ses_3', 'social', 1.0, 50.00, timestamp '2026-05-01'),
+        ('acc_2', 'first', 'ses_3', 'social', 1.0, 50.00, timestamp '2026-05-01')
+    ) as t(account_id, model, touch_id, channel, credit, value, touched_at);
+create table economics.rpt_unit_economics as
+    select date '2026-05-01' as month, * from (values
+        ('all', 300.00, 1.0, 50.00, 300.00, 1000.00, 0.05, 3.3::double, 7.5::double),
+        ('social', 250.00, 1.0, 50.00, 250.00, 1000.00, 0.05, 4.0::double, 6.25::double),
+        ('email', 50.00, 0.0, 0.00, null, null, null, null, null)
+    ) as t(channel, acquisition_cost, new_customers, new_mrr, cac, ltv, churn_rate, ltv_to_cac,
+        payback_months);
+create table economics.rpt_targets as select 'nrr' as metric, 'met' as status;
+create table core.fct_marketing_spend as
+    select date '2026-05-01' as spend_date, 'social' as channel, 'USD' as currency,
+        250.00 as amount_native, 250.00 as amount;
 create table pql.fct_scores as
     select * from (values
         ('rubric_150', 'acc_0', date '2026-06-28', 30.00, 3, 'watching'),
