@@ -86,16 +86,25 @@ touches_weighed as (
     cross join models
 ),
 
+touches_totalled as (
+    select
+        *,
+        sum(weight) over (partition by conversion_id, model) as total_weight,
+        count(*) over (partition by conversion_id, model) as count_weights
+    from touches_weighed
+),
+
 shares as (
     select
-        touches_weighed.*,
+        touches_totalled.*,
         conversions.value as conversion_value,
-        touches_weighed.weight
-        / sum(touches_weighed.weight) over (
-            partition by touches_weighed.conversion_id, touches_weighed.model
-        ) as share_of_conversion
-    from touches_weighed
-    inner join conversions on touches_weighed.conversion_id = conversions.conversion_id
+        case
+            when touches_totalled.total_weight > 0 then touches_totalled.weight / touches_totalled.total_weight
+            -- effects too small to tell apart from nothing: nobody has more than another
+            else 1 / cast(touches_totalled.count_weights as double)
+        end as share_of_conversion
+    from touches_totalled
+    inner join conversions on touches_totalled.conversion_id = conversions.conversion_id
 ),
 
 rounded_down as (
