@@ -33,9 +33,9 @@ demo = typer.Typer(help="The demo company.", no_args_is_help=True)
 app.add_typer(demo, name="demo")
 identity = typer.Typer(help="Who is who, and how we know.", no_args_is_help=True)
 app.add_typer(identity, name="identity")
+app.add_typer(model_commands.app, name="model")
 experiments = typer.Typer(help="Planning experiments.", no_args_is_help=True)
 app.add_typer(experiments, name="experiments")
-app.add_typer(model_commands.app, name="model")
 
 # a pipe has no width: wide enough that no figure is cut
 out = Console(width=None if sys.stdout.isatty() else 140)

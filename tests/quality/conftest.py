@@ -135,7 +135,6 @@ create table identity.dim_account_hierarchy as
 MARTS = """
 create schema core; create schema revenue; create schema pql; create schema activation;
 create schema funnel; create schema retention; create schema loops; create schema experiments;
-create schema attribution; create schema economics;
 create table core.dim_as_of as select timestamp '2026-06-30' as as_of_at;
 create table core.dim_people as
     select 'per_' || i as person_id,
@@ -191,6 +190,22 @@ create table revenue.rpt_nrr as
         (date '2026-05-01', 12, 'plan', 'team', 29.00, 0.00, 0.00, 58.00, -1.0, 0.0, 1)
     ) as t(month, window_months, dimension, dimension_value, starting_mrr, expansion_mrr,
         contraction_mrr, churn_mrr, nrr, grr, count_accounts_start);
+create table pql.fct_scores as
+    select * from (values
+        ('rubric_150', 'acc_0', date '2026-06-28', 30.00, 3, 'watching'),
+        ('rubric_150', 'acc_0', date '2026-06-29', 85.50, 6, 'hot'),
+        ('rubric_150', 'acc_2', date '2026-06-29', 0.00, 1, 'none')
+    ) as t(model_key, account_id, score_date, points, score_10, tier);
+create table pql.fct_score_reasons as
+    select * from (values
+        ('rubric_150', 'acc_0', date '2026-06-28', 'core_workflow', 30.00),
+        ('rubric_150', 'acc_0', date '2026-06-29', 'core_workflow', 60.50),
+        ('rubric_150', 'acc_0', date '2026-06-29', 'team', 25.00)
+    ) as t(model_key, account_id, score_date, signal_key, points);
+create table pql.fct_transitions as
+    select 'rubric_150' as model_key, 'acc_0' as account_id, date '2026-06-29' as score_date,
+        'watching' as from_tier, 'hot' as to_tier, timestamp '2026-06-29 08:00' as transitioned_at;
+create schema attribution; create schema economics;
 create table attribution.fct_credits as
     select *, 'first_payment acc_' || right(account_id, 1) as conversion_id,
         'first_payment' as conversion_type, timestamp '2026-05-03' as converted_at
@@ -212,21 +227,6 @@ create table economics.rpt_targets as select 'nrr' as metric, 'met' as status;
 create table core.fct_marketing_spend as
     select date '2026-05-01' as spend_date, 'social' as channel, 'USD' as currency,
         250.00 as amount_native, 250.00 as amount;
-create table pql.fct_scores as
-    select * from (values
-        ('rubric_150', 'acc_0', date '2026-06-28', 30.00, 3, 'watching'),
-        ('rubric_150', 'acc_0', date '2026-06-29', 85.50, 6, 'hot'),
-        ('rubric_150', 'acc_2', date '2026-06-29', 0.00, 1, 'none')
-    ) as t(model_key, account_id, score_date, points, score_10, tier);
-create table pql.fct_score_reasons as
-    select * from (values
-        ('rubric_150', 'acc_0', date '2026-06-28', 'core_workflow', 30.00),
-        ('rubric_150', 'acc_0', date '2026-06-29', 'core_workflow', 60.50),
-        ('rubric_150', 'acc_0', date '2026-06-29', 'team', 25.00)
-    ) as t(model_key, account_id, score_date, signal_key, points);
-create table pql.fct_transitions as
-    select 'rubric_150' as model_key, 'acc_0' as account_id, date '2026-06-29' as score_date,
-        'watching' as from_tier, 'hot' as to_tier, timestamp '2026-06-29 08:00' as transitioned_at;
 create table activation.rpt_activation_cohorts as
     select * from (values
         (date '2026-06-01', 'all', 7, 3, 3 / 7, true),

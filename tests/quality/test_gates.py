@@ -198,6 +198,10 @@ MARTS_DAMAGE = {
     "nrr_within_bounds": "update revenue.rpt_nrr set count_accounts_start = 20 "
     "where starting_mrr = 29",
     "grr_never_above_one": "update revenue.rpt_nrr set grr = 1.2 where starting_mrr = 100",
+    "scores_within_bounds": "update pql.fct_scores set score_10 = 11 where tier = 'hot'",
+    "scores_tier_known": "update pql.fct_scores set tier = 'warm' where tier = 'watching'",
+    "scores_explained": "delete from pql.fct_score_reasons where signal_key = 'team'",
+    "transitions_follow_scores": "update pql.fct_transitions set to_tier = 'warm'",
     "attribution_credits_sum_to_one": "update attribution.fct_credits set credit = 0.4 "
     "where model = 'linear' and touch_id = 'ses_1'",
     "attribution_credits_are_shares": "update attribution.fct_credits set touched_at = timestamp "
@@ -208,10 +212,6 @@ MARTS_DAMAGE = {
     "set acquisition_cost = 51 where channel = 'email'",
     "unit_economics_know_what_they_do_not_know": "update economics.rpt_unit_economics "
     "set cac = 0 where channel = 'email'",
-    "scores_within_bounds": "update pql.fct_scores set score_10 = 11 where tier = 'hot'",
-    "scores_tier_known": "update pql.fct_scores set tier = 'warm' where tier = 'watching'",
-    "scores_explained": "delete from pql.fct_score_reasons where signal_key = 'team'",
-    "transitions_follow_scores": "update pql.fct_transitions set to_tier = 'warm'",
     "activation_rate_is_a_share": "update activation.rpt_activation_cohorts "
     "set activated_7d = 9, activation_rate = 9 / 7",
     "activation_segments_add_up": "delete from activation.rpt_activation_cohorts "
