@@ -180,7 +180,7 @@ def unit(
     from plg_statistics.cash_flows import annualised, irr
 
     measured = _measured()
-    given = {"acquisition_cost": cost, "new_customers": customers, "acv": acv}
+    given = {"acquisition_cost": cost, "new_customers": customers, "acv_of_all": acv}
     values, sources = _inputs(given, measured)
     if churn is None and lifetime is None:
         churn = measured.get("monthly_churn", (None, ""))[0]
@@ -204,7 +204,7 @@ def unit(
         raise _fail("no customers were won: CAC is unknown; give --customers")
     effective = growth.effective_cac(plain, overhead)
     flows = growth.customer_cash_flows(
-        effective, values["acv"], margin, churn, max(round(lifetime * 12), 1)
+        effective, values["acv_of_all"], margin, churn, max(round(lifetime * 12), 1)
     )
     rate = irr(flows)
     answer = {
@@ -217,11 +217,13 @@ def unit(
         },
         "cac": plain,
         "effective_cac": effective,
-        "ltv": values["acv"] * margin * lifetime,
-        "ltv_to_cac": growth.ltv_to_cac(values["acv"], margin, lifetime, plain),
-        "ltv_to_effective_cac": growth.ltv_to_cac(values["acv"], margin, lifetime, effective),
-        "payback_months": growth.payback_months(plain, values["acv"], margin),
-        "payback_months_without_margin": growth.payback_months(plain, values["acv"]),
+        "ltv": values["acv_of_all"] * margin * lifetime,
+        "ltv_to_cac": growth.ltv_to_cac(values["acv_of_all"], margin, lifetime, plain),
+        "ltv_to_effective_cac": growth.ltv_to_cac(
+            values["acv_of_all"], margin, lifetime, effective
+        ),
+        "payback_months": growth.payback_months(plain, values["acv_of_all"], margin),
+        "payback_months_without_margin": growth.payback_months(plain, values["acv_of_all"]),
         "irr_monthly": rate,
         "irr_annual": annualised(rate),
     }
@@ -404,6 +406,7 @@ _OPTIONS = {
     "activation_rate": "--activation",
     "free_to_paid_rate": "--free-to-paid",
     "acv": "--acv",
+    "acv_of_all": "--acv",
     "acquisition_cost": "--cost",
     "new_customers": "--customers",
     "monthly_price": "--price",

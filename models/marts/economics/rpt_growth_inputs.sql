@@ -121,8 +121,20 @@ inputs as (
 
     union all
 
+    -- who signs up and pays came by the product: Sales' own customers have another size
     select
         'acv' as input_key,
+        case when customers.total > 0 then plg_bookings.total / customers.total end as value,
+        plg_bookings.first_month,
+        plg_bookings.last_month
+    from counts as plg_bookings
+    inner join counts as customers on customers.measure = 'plg_customers'
+    where plg_bookings.measure = 'plg_bookings'
+
+    union all
+
+    select
+        'acv_of_all' as input_key,
         case when new_customers > 0 then 12 * cast(new_mrr as double) / cast(new_customers as double) end as value,
         first_month,
         last_month
