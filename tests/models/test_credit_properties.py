@@ -50,6 +50,7 @@ def random_paths(dice: random.Random) -> dict[str, tuple[Decimal | None, list[To
 
 
 @pytest.mark.pipeline
+@pytest.mark.proof
 def test_credits_and_values_add_up_exactly_and_follow_the_rules(tmp_path):
     installation = SmallInstallation(tmp_path, as_of=None)
     installation.dbt("compile", "--select", "fct_credits")
