@@ -270,6 +270,28 @@ create table pql.fct_score_reasons as
 create table pql.fct_transitions as
     select 'rubric_150' as model_key, 'acc_0' as account_id, date '2026-06-29' as score_date,
         'watching' as from_tier, 'hot' as to_tier, timestamp '2026-06-29 08:00' as transitioned_at;
+create schema attribution; create schema economics;
+create table attribution.fct_credits as
+    select *, 'first_payment acc_' || right(account_id, 1) as conversion_id,
+        'first_payment' as conversion_type, timestamp '2026-05-03' as converted_at
+    from (values
+        ('acc_1', 'linear', 'ses_1', 'email', 0.5, 50.00, timestamp '2026-04-01'),
+        ('acc_1', 'linear', 'ses_2', 'social', 0.5, 50.00, timestamp '2026-04-02'),
+        ('acc_1', 'first', 'ses_1', 'email', 1.0, 100.00, timestamp '2026-04-01'),
+        ('acc_2', 'linear', 'ses_3', 'social', 1.0, 50.00, timestamp '2026-05-01'),
+        ('acc_2', 'first', 'ses_3', 'social', 1.0, 50.00, timestamp '2026-05-01')
+    ) as t(account_id, model, touch_id, channel, credit, value, touched_at);
+create table economics.rpt_unit_economics as
+    select date '2026-05-01' as month, * from (values
+        ('all', 300.00, 1.0, 50.00, 300.00, 1000.00, 0.05, 3.3::double, 7.5::double),
+        ('social', 250.00, 1.0, 50.00, 250.00, 1000.00, 0.05, 4.0::double, 6.25::double),
+        ('email', 50.00, 0.0, 0.00, null, null, null, null, null)
+    ) as t(channel, acquisition_cost, new_customers, new_mrr, cac, ltv, churn_rate, ltv_to_cac,
+        payback_months);
+create table economics.rpt_targets as select 'nrr' as metric, 'met' as status;
+create table core.fct_marketing_spend as
+    select date '2026-05-01' as spend_date, 'social' as channel, 'USD' as currency,
+        250.00 as amount_native, 250.00 as amount;
 create table activation.rpt_activation_cohorts as
     select * from (values
         (date '2026-06-01', 'all', 7, 3, 3 / 7, true),

@@ -218,6 +218,16 @@ MARTS_DAMAGE = {
     "scores_tier_known": "update pql.fct_scores set tier = 'warm' where tier = 'watching'",
     "scores_explained": "delete from pql.fct_score_reasons where signal_key = 'team'",
     "transitions_follow_scores": "update pql.fct_transitions set to_tier = 'warm'",
+    "attribution_credits_sum_to_one": "update attribution.fct_credits set credit = 0.4 "
+    "where model = 'linear' and touch_id = 'ses_1'",
+    "attribution_credits_are_shares": "update attribution.fct_credits set touched_at = timestamp "
+    "'2026-05-04' where model = 'first' and touch_id = 'ses_3'",
+    "attribution_models_know_the_same_conversions": "delete from attribution.fct_credits "
+    "where model = 'first' and account_id = 'acc_2'",
+    "unit_economics_channels_add_up": "update economics.rpt_unit_economics "
+    "set acquisition_cost = 51 where channel = 'email'",
+    "unit_economics_know_what_they_do_not_know": "update economics.rpt_unit_economics "
+    "set cac = 0 where channel = 'email'",
     "activation_rate_is_a_share": "update activation.rpt_activation_cohorts "
     "set activated_7d = 9, activation_rate = 9 / 7",
     "activation_segments_add_up": "delete from activation.rpt_activation_cohorts "
