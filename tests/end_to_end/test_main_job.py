@@ -194,11 +194,13 @@ def test_nrr_equals_one_computed_from_the_true_months(both):
     last = max(row[1] for row in rows)
     first = last.replace(year=last.year - 1)
     start = {row[0]: row[5] for row in rows if row[1] == first and row[5] > 0}
-    moved = sum(
-        (row[2] + row[3] + row[4] for row in rows if row[0] in start and row[1] > first),
-        Decimal(0),
-    )
-    expected = (sum(start.values()) + moved) / sum(start.values())
+    moved = dict.fromkeys(start, Decimal(0))
+    for account, month, expansion, contraction, churn, _ in rows:
+        if account in start and month > first:
+            moved[account] += expansion + contraction + churn
+    # nobody loses more than everything
+    kept = sum(max(Decimal(0), amount + moved[account]) for account, amount in start.items())
+    expected = kept / sum(start.values())
     found = both.execute(
         "select nrr from revenue.rpt_nrr "
         "where month = ? and window_months = 12 and dimension = 'all'", [last]
