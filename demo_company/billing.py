@@ -400,7 +400,7 @@ class Biller:
                 sub.interval = "quarter"
             if sub.interval == "month" and luck.random() < 0.12:
                 sub.items = (Item(self.books.new_id("si_"), plans.METERED),)
-            if luck.random() < 0.04 and not sub.discount_id:
+            if luck.random() < 0.08 and not sub.discount_id:
                 late = int(luck.integers(2, 40)) * DAY
         sub.period_start = at
         if trial_days:
