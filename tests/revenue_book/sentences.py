@@ -113,6 +113,9 @@ class Teller:
                 subscription.trial_ends_at = moment(clause.removeprefix("on trial until "))
             elif clause == "awaiting payment":
                 subscription.status = "incomplete"
+            elif found := re.fullmatch(rf"tax of ({AMOUNT})% (included|on top)", clause):
+                rate = {"percentage": float(found[1]), "inclusive": found[2] == "included"}
+                subscription.fields["default_tax_rates"] = [{"id": "txr_book", **rate}]
             elif clause.startswith("with "):
                 self._gets(subscription, at, clause.removeprefix("with "))
             elif not clause.startswith(("as customer ", "backdated to ")):
