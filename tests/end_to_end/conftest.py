@@ -32,6 +32,9 @@ _HISTORIES = {
     '"identity"."int_identity__person_id_changes"',
     '"identity"."fct_person_id_changes"',
     '"identity"."rpt_person_changes"',
+    # what was known when a month closed
+    '"revenue"."int_revenue__journal_postings"',
+    '"revenue"."fct_journal_entries"',
 }
 
 
