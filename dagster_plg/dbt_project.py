@@ -9,6 +9,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cache
 from graphlib import TopologicalSorter
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -284,6 +285,9 @@ def run_dbt_layer(
     translator = PlgTranslator()
     finished: dict[str, NodeFinished] = {}
     waiting = list(_parents_first(nodes, set(skipped)))
+    # what was asked of unchanged seeds alone has its answer: told while dbt is at work
+    answered = _answered(context, nodes, layer, seeds & set(skipped))
+    checks_answered = _checks_of(answered)
     building = {
         unique_id
         for unique_id, node in nodes.items()
@@ -298,6 +302,7 @@ def run_dbt_layer(
             # Dagster is told of a model after its parents
             for unique_id in _take_ready(nodes, waiting, building):
                 yield _unchanged(translator.get_asset_key(nodes[unique_id]))
+            yield from checks_answered
             building.discard(one.unique_id)
             node = nodes.get(one.unique_id, {})
             if node.get("resource_type") not in ("model", "seed"):
@@ -315,6 +320,7 @@ def run_dbt_layer(
         outcome = running.outcome
     for unique_id in waiting:
         yield _unchanged(translator.get_asset_key(nodes[unique_id]))
+    yield from checks_answered
     if outcome.exception is not None:
         raise Failure(f"dbt stopped: {outcome.exception}")
     built = {unique_id for unique_id, one in finished.items() if one.status == "success"}
@@ -329,7 +335,7 @@ def run_dbt_layer(
         layer,
         tests,
         not_built=finished.keys() - built,
-        unchanged=seeds & set(skipped),
+        answered=answered,
     )
     failures += [f"{o.name}: {o.message}" for o in outcomes if o.is_failure]
     # seeds that a test complains of are built and asked again
@@ -359,17 +365,32 @@ def _fail_if(failures: Sequence[str]) -> None:
         raise Failure("dbt failed: " + "\n".join(" ".join(one.split()) for one in failures))
 
 
+def _answered(
+    context: AssetExecutionContext, nodes: Mapping[str, Any], layer: str, unchanged: Set[str]
+) -> dict[AssetKey, list[TestOutcome]]:
+    """The passed tests of assets of which all that is asked is asked of ``unchanged`` nodes."""
+    return {
+        asset_key: [TestOutcome(test, nodes[test]["name"], "pass", 0, None) for test in tests]
+        for asset_key, tests in tests_by_asset(layer).items()
+        if AssetCheckKey(asset_key, TESTS_CHECK) in context.selected_asset_check_keys
+        and all(_reads_only(nodes[test], unchanged) for test in tests)
+    }
+
+
+def _checks_of(outcomes: Mapping[AssetKey, list[TestOutcome]]) -> Iterator[AssetCheckResult]:
+    return (_check_of_tests(asset_key, tests) for asset_key, tests in outcomes.items())
+
+
 def _checks(
     context: AssetExecutionContext,
     settings: Settings,
     layer: str,
     sql: Mapping[str, str],
     not_built: Set[str] = frozenset(),
-    unchanged: Set[str] = frozenset(),
+    answered: Mapping[AssetKey, list[TestOutcome]] = MappingProxyType({}),
 ) -> tuple[list[AssetCheckResult], list[TestOutcome]]:
-    """The checks asked for and the outcomes of their tests, ``sql`` by unique id. A test waits
-    when something it reads was not built just now, or never was; it is not asked again when all
-    it reads is ``unchanged`` since it passed."""
+    """The checks asked for, but for those ``answered``, and the outcomes of their tests, ``sql`` by
+    unique id. A test waits when something it reads was not built just now, or never was."""
     nodes = parsed_project().manifest_json["nodes"]
     there = relations_in(settings)
 
@@ -384,20 +405,12 @@ def _checks(
         asset_key: [test for test in tests if is_able(test)]
         for asset_key, tests in tests_by_asset(layer).items()
         if AssetCheckKey(asset_key, TESTS_CHECK) in context.selected_asset_check_keys
+        and asset_key not in answered
     }
-    wanted = [nodes[test] for tests in able.values() for test in tests]
-    answered = [test for test in wanted if _reads_only(test, unchanged)]
-    outcomes = run_tests(settings, [test for test in wanted if test not in answered], sql)
-    by_test = {outcome.unique_id: outcome for outcome in outcomes} | {
-        test["unique_id"]: TestOutcome(test["unique_id"], test["name"], "pass", 0, None)
-        for test in answered
-    }
-    checks = [
-        _check_of_tests(asset_key, [by_test[test] for test in tests])
-        for asset_key, tests in able.items()
-        if tests
-    ]
-    return checks, outcomes
+    outcomes = run_tests(settings, [nodes[test] for tests in able.values() for test in tests], sql)
+    by_test = {outcome.unique_id: outcome for outcome in outcomes}
+    by_asset = {asset_key: [by_test[test] for test in tests] for asset_key, tests in able.items()}
+    return list(_checks_of({key: found for key, found in by_asset.items() if found})), outcomes
 
 
 def _reads_only(test: Mapping[str, Any], unique_ids: Set[str]) -> bool:
