@@ -47,7 +47,7 @@ final as (
         campaign,
         currency,
         cast(amount as decimal(18, 2)) as amount_native,
-        {{ round_money('cast(amount as decimal(27, 3)) * rate') }} as amount
+        {{ round_money(at_rate('amount', 'rate')) }} as amount
     from spend_with_rate
 )
 

@@ -103,7 +103,7 @@ accounts_by_month as (
                 case
                     when
                         first_payments.paid_date
-                        <= {{ add_days('cast(accounts.signed_up_at as date)', var('free_to_paid_days', 90)) }}
+                        <= {{ add_days('cast(accounts.signed_up_at as date)', var('free_to_paid_days')) }}
                         then 1
                 end
             ) as double
@@ -221,7 +221,7 @@ long as (
         ('activation_rate', var('activation_window_days')),
         ('account_signups', 0),
         ('account_activation_rate', var('activation_horizon_days')),
-        ('free_to_paid_rate', var('free_to_paid_days', 90)),
+        ('free_to_paid_rate', var('free_to_paid_days')),
         ('k_factor', var('invite_sending_days') + var('invite_window_days')),
         ('mqls', 0),
         ('pqls', 0),
