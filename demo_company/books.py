@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from demo_company import plans
@@ -25,6 +26,65 @@ def half_up(numerator: int, denominator: int) -> int:
     return (2 * numerator + denominator) // (2 * denominator)
 
 
+@dataclass(frozen=True)
+class Held:
+    """One thing an account pays for from a moment on; money is exact, in minor units a month."""
+
+    key: str
+    plan: str
+    term: str  # how long one payment lasts
+    currency: str
+    quantity: int
+    list_price: Fraction  # of the whole quantity
+    net_price: Fraction  # after discounts that last
+
+    @property
+    def mrr(self) -> int:
+        return half_up(self.net_price.numerator, self.net_price.denominator)
+
+
+@dataclass
+class Invoice:
+    """What the company knows of a bill it sent; money in minor units."""
+
+    id: str
+    account: int
+    customer: str
+    subscription: str
+    reason: str
+    currency: str
+    amount_due: int
+    total: int
+    total_without_tax: int
+    lines: list[dict[str, Any]]
+    finalized: int | None = None
+    charge: dict[str, Any] | None = None  # the last one
+    attempts: list[tuple[int, str | None]] = field(default_factory=list)
+    """(second, why it failed or None)"""
+    closed: tuple[int, str] | None = None
+    """(second, paid, void or uncollectible)"""
+
+
+@dataclass(frozen=True)
+class Credit:
+    """Money given back: by credit note (with its line), by refund alone, or by both."""
+
+    id: str
+    invoice: str
+    line: str | None
+    at: int
+    amount: int  # minor units without tax; of a plain refund, all of it
+    kind: str  # credit_note, refund
+
+
+@dataclass(frozen=True)
+class Item:
+    """What a subscription holds beside its plan."""
+
+    id: str
+    plan: str
+
+
 @dataclass
 class Subscription:
     """The mutable state whose snapshots the Stripe log carries."""
@@ -38,10 +98,17 @@ class Subscription:
     quantity: int
     currency: str
     start: int
+    created: int
+    is_second: bool = False  # beside another one of the account
+    has_new_price: bool = False
+    items: tuple[Item, ...] = ()  # beside the plan's own
     status: str = "active"
     percent_off: int = 0
-    discount_months: int = 0  # 0: forever
+    amount_off: int = 0
+    discount_duration: str = "forever"
+    discount_months: int = 0
     discount_id: str = ""
+    discount_start: int = 0
     discount_end: int | None = None
     period_start: int = 0
     period_end: int = 0
@@ -55,22 +122,47 @@ class Subscription:
     latest_invoice: str | None = None
     last_event_at: int = 0
 
+    def unit_amount(self, plan: str) -> int:
+        is_new = self.has_new_price and plan == self.plan
+        return plans.unit_amount(plan, self.interval, self.currency, is_new)
+
     @property
-    def unit_amount(self) -> int:
-        return plans.PRICE_PER_SEAT[self.plan][self.interval][self.currency]
+    def licensed(self) -> list[tuple[str, str, int, int]]:
+        """(item, plan, quantity, minor units of a period before discounts), metered ones not."""
+        found = [(self.item_id, self.plan, self.quantity)]
+        found += [(item.id, item.plan, 1) for item in self.items if item.plan != plans.METERED]
+        return [(item, plan, n, n * self.unit_amount(plan)) for item, plan, n in found]
+
+    def discounts(self) -> dict[str, Fraction]:
+        """Minor units of a period by item: percentages first; what is fixed, off the largest."""
+        off = {item: Fraction(gross * self.percent_off, 100) for item, _, _, gross in self.licensed}
+        left = Fraction(self.amount_off)
+        for item, _, _, gross in sorted(self.licensed, key=lambda row: (-row[3], row[0])):
+            taken = min(left, gross - off[item])
+            off[item], left = off[item] + taken, left - taken
+        return off
 
     @property
     def period_amount(self) -> int:
-        """Of one period, after discount, half up."""
-        return half_up(self.unit_amount * self.quantity * (100 - self.percent_off), 100)
+        """Of the plan and one period, after a percentage that lasts, half up; for proration."""
+        kept = 100 if self.discount_duration == "once" else 100 - self.percent_off
+        return half_up(self.unit_amount(self.plan) * self.quantity * kept, 100)
 
     @property
-    def mrr(self) -> int:
-        """Minor units a month, half up; 0 unless in a counted status and collecting."""
+    def held(self) -> tuple[Held, ...]:
+        """What counts as recurring revenue: nothing unless in a counted status and collecting."""
         if self.status not in COUNTED or self.pause:
-            return 0
-        months = 1 if self.interval == "month" else 12
-        return half_up(self.unit_amount * self.quantity * (100 - self.percent_off), 100 * months)
+            return ()
+        # 52 weeks are twelve months
+        months = Fraction(12, 52) if self.interval == "week" else plans.MONTHS[self.interval]
+        off = self.discounts() if self.discount_duration != "once" else {}
+        return tuple(
+            Held(
+                f"{self.id}/{item}", plan, self.interval, self.currency, quantity,
+                gross / Fraction(months), (gross - off.get(item, 0)) / Fraction(months),
+            )
+            for item, plan, quantity, gross in self.licensed
+        )  # fmt: skip
 
 
 @dataclass
@@ -113,6 +205,12 @@ class Books:
     paying_spans: dict[int, list[list[int]]] = field(default_factory=dict)
     objects: dict[str, dict[str, str]] = field(default_factory=dict)
     """the newest JSON text by object type and id: what the list API answers at as_of"""
+    holdings: list[tuple[int, int, str, tuple[Held, ...], str]] = field(default_factory=list)
+    """(second, account, source, what of it is paid for from then on, why it changed)"""
+    invoices: dict[str, Invoice] = field(default_factory=dict)
+    credits: list[Credit] = field(default_factory=list)
+    stops: dict[str, list[int]] = field(default_factory=dict)
+    """subscription: the seconds at which it became unpaid or was cancelled"""
     converted: set[int] = field(default_factory=set)
     counter: int = 0
 
@@ -125,9 +223,13 @@ class Books:
         text = f"{self.parameters.seed}/{prefix}/{self.counter}"
         return prefix + hashlib.blake2b(text.encode(), digest_size=8).hexdigest()[:14]
 
-    def set_mrr(
-        self, second: int, account: Account, currency: str, source: str, amount: int
-    ) -> None:
+    def hold(
+        self, second: int, account: Account, currency: str, source: str,
+        held: tuple[Held, ...], why: str = "",
+    ) -> None:  # fmt: skip
+        """From this second on the account pays for `held` of the source, and for nothing else."""
+        self.holdings.append((second, account.index, source, held, why))
+        amount = sum(thing.mrr for thing in held)
         self.ledger.append((second, account.index, currency, source, amount))
 
     def log(
@@ -151,30 +253,39 @@ class Books:
 
 def subscription_object(sub: Subscription, created: int) -> dict[str, Any]:
     discount = []
-    if sub.percent_off:
+    if sub.percent_off or sub.amount_off:
+        coupon = plans.coupon_object(
+            sub.percent_off, sub.amount_off, sub.currency, sub.discount_duration,
+            sub.discount_months, created,
+        )  # fmt: skip
         discount = [
             {
                 "id": sub.discount_id,
                 "object": "discount",
-                "coupon": {
-                    "id": f"PCT{sub.percent_off}"
-                    + (f"X{sub.discount_months}" if sub.discount_months else ""),
-                    "object": "coupon",
-                    "amount_off": None,
-                    "currency": None,
-                    "duration": "repeating" if sub.discount_months else "forever",
-                    "duration_in_months": sub.discount_months or None,
-                    "livemode": True,
-                    "percent_off": float(sub.percent_off),
-                    "valid": True,
-                },
+                "coupon": coupon,
                 "customer": sub.customer,
-                "start": sub.start,
+                "start": sub.discount_start,
                 "end": sub.discount_end,
                 "subscription": sub.id,
             }
         ]
-    price = plans.price_object(sub.plan, sub.interval, sub.currency, created)
+    held = [(sub.item_id, sub.plan, sub.quantity)]
+    held += [(item.id, item.plan, None if item.plan == plans.METERED else 1) for item in sub.items]
+    items = []
+    for item, plan, quantity in held:
+        is_new = sub.has_new_price and plan == sub.plan
+        items.append(
+            {
+                "id": item,
+                "object": "subscription_item",
+                "created": sub.created,
+                "discounts": [],
+                "metadata": {},
+                "price": plans.price_object(plan, sub.interval, sub.currency, created, is_new),
+                **({} if quantity is None else {"quantity": quantity}),
+                "subscription": sub.id,
+            }
+        )
     return {
         "id": sub.id,
         "object": "subscription",
@@ -184,7 +295,7 @@ def subscription_object(sub: Subscription, created: int) -> dict[str, Any]:
         "canceled_at": sub.canceled_at,
         "cancellation_details": {"comment": None, "feedback": None, "reason": sub.cancel_reason},
         "collection_method": "charge_automatically",
-        "created": sub.start,
+        "created": sub.created,
         "currency": sub.currency,
         "current_period_end": sub.period_end,
         "current_period_start": sub.period_start,
@@ -194,17 +305,7 @@ def subscription_object(sub: Subscription, created: int) -> dict[str, Any]:
         "ended_at": sub.ended_at,
         "items": {
             "object": "list",
-            "data": [
-                {
-                    "id": sub.item_id,
-                    "object": "subscription_item",
-                    "created": sub.start,
-                    "metadata": {},
-                    "price": price,
-                    "quantity": sub.quantity,
-                    "subscription": sub.id,
-                }
-            ],
+            "data": items,
             "has_more": False,
             "url": f"/v1/subscription_items?subscription={sub.id}",
         },

@@ -1,13 +1,17 @@
 """Who becomes a customer, how, and for how long."""
 
+from fractions import Fraction
+from typing import Any
+
 import numpy as np
 
 from demo_company import names, plans
-from demo_company.billing import DAY, HOUR, MINUTE, Biller
+from demo_company.billing import DAY, HOUR, MINUTE, Biller, items_of
 from demo_company.books import (
     Books,
     Contract,
     EndOfHistory,
+    Held,
     Subscription,
     half_up,
     subscription_object,
@@ -58,7 +62,7 @@ def run_billing(world: World, attempt: int) -> Books:
     parameters = world.parameters
     rng = stream(parameters.seed, "billing", attempt)
     books = Books(parameters)
-    biller = Biller(world, books, rng)
+    biller = Biller(world, books, rng, stream(parameters.seed, "billing_luck", attempt))
     payers = choose_payers(world, stream(parameters.seed, "payers"))
     books.converted = payers
     by_size = sorted(payers, key=lambda i: -world.accounts[i].employees)
@@ -69,18 +73,27 @@ def run_billing(world: World, attempt: int) -> Books:
             _account_life(biller, account, account.index in payers, account.index in enterprise)
         except EndOfHistory:
             continue
+    biller.close()
     _test_mode_customer(biller)
     books.events.sort(key=lambda e: (e.created, e.id))
     return books
 
 
 def _catalogue(books: Books, created: int) -> None:
-    for plan in plans.PAID_PLANS:
+    for plan, intervals in plans.PRICES.items():
         books.log(created, "product.created", plans.product_object(plan, created))
-        for interval in ("month", "year"):
-            for currency in ("usd", "eur", "gbp"):
+        for interval, currencies in intervals.items():
+            for currency in currencies:
                 price = plans.price_object(plan, interval, currency, created)
                 books.log(created, "price.created", price)
+    for duration, months in (("forever", 0), ("once", 0), ("repeating", 3), ("repeating", 6)):
+        for percent in (10, 15, 20, 25):
+            coupon = plans.coupon_object(percent, 0, "usd", duration, months, created)
+            books.log(created, "coupon.created", coupon)
+        for amount in (500, 1_000, 2_500):
+            for currency in ("usd", "eur", "gbp"):
+                coupon = plans.coupon_object(0, amount, currency, duration, months, created)
+                books.log(created, "coupon.created", coupon)
 
 
 def _account_life(biller: Biller, account: Account, pays: bool, is_enterprise: bool) -> None:
@@ -107,16 +120,35 @@ def _account_life(biller: Biller, account: Account, pays: bool, is_enterprise: b
         customer = biller.customer(account, start)
         sub = biller.subscribe(account, customer, start + 1, plan, interval, seats, TRIAL_DAYS)
         assert sub.trial_end is not None
+        luck = biller.luck
+        if luck.random() < 0.1:  # a week more to try it
+            before, sub.trial_end = sub.trial_end, sub.trial_end + 7 * DAY
+            sub.period_end = sub.trial_end
+            biller.snapshot(sub, before - DAY, "updated", trial_end=before)
+        trial_end = sub.trial_end
+        is_reverse = luck.random() < 0.12  # ends on the free plan, whatever it was
         if not pays or (is_enterprise and rng.random() < 0.5):
-            biller.delete(sub, sub.trial_end, "cancellation_requested")
+            if is_reverse:
+                _drop_to_free(biller, sub, sub.trial_end)
+            else:
+                biller.delete(sub, sub.trial_end, "cancellation_requested")
             return
+        before_paid: dict[str, Any] = {"status": "trialing"}
+        if is_reverse:
+            back = sub.trial_end + int(luck.uniform(4, 60) * DAY)
+            if back < until:
+                interval = "month"
+                _drop_to_free(biller, sub, sub.trial_end)
+                before_paid = {"items": items_of(sub)}
+                sub.plan, sub.trial_end = plan, back
         _checkout(biller, account, customer, sub.trial_end - int(rng.uniform(0.2, 5) * DAY), sub)
         sub.status, sub.period_start = "active", sub.trial_end
-        sub.period_end = add_months_s(sub.trial_end, 1 if interval == "month" else 12)
+        paid_from, sub.trial_end = sub.trial_end, trial_end
+        sub.period_end = biller.after(paid_from, interval)
         if rng.random() < 0.18:
-            sub.percent_off, sub.discount_id = int(rng.choice([10, 20])), books.new_id("di_")
-        biller.snapshot(sub, sub.trial_end, "updated", status="trialing")
-        biller.invoice(sub, sub.trial_end + 1, "subscription_cycle", [biller.period_line(sub)])
+            biller.give_discount(sub, paid_from, "forever", 0, int(rng.choice([10, 20])))
+        biller.snapshot(sub, paid_from, "updated", **before_paid)
+        biller.invoice(sub, paid_from + 1, "subscription_cycle", biller.period_lines(sub))
     elif pays and not (is_enterprise and rng.random() < 0.6):
         start = signed_up + int(rng.uniform(6, 100) * DAY)
         if start >= min(until, books.end - 2 * DAY):
@@ -134,6 +166,14 @@ def _account_life(biller: Biller, account: Account, pays: bool, is_enterprise: b
         if rng.random() < 0.4:  # came back through a new checkout: a second Stripe customer
             customer = biller.customer(account, back - 60)
         sub = biller.subscribe(account, customer, back, sub.plan, "month", max(1, sub.quantity - 1))
+
+
+def _drop_to_free(biller: Biller, sub: Subscription, at: int) -> None:
+    """A reverse trial is over: the subscription goes on, for nothing."""
+    before = items_of(sub)
+    sub.status, sub.plan, sub.interval = "active", "free", "month"
+    sub.period_start, sub.period_end = at, add_months_s(at, 1)
+    biller.snapshot(sub, at, "updated", status="trialing", items=before)
 
 
 def _checkout(
@@ -186,10 +226,12 @@ def _contracts(biller: Biller, account: Account, first_day: int) -> None:
         source = books.contracts[-1].contract_id
         if start * DAY >= books.end:
             return  # signed, and not begun yet
-        books.set_mrr(start * DAY, account, account.currency, source, half_up(value, 12))
+        monthly = Fraction(half_up(value, 12))  # a contract's month is priced in whole cents
+        held = Held(source, "enterprise", "contract", account.currency, seats, monthly, monthly)
+        books.hold(start * DAY, account, account.currency, source, (held,), "contract")
         books.plan_changes.append((start * DAY, account.index, "enterprise", seats))
         if (end + 1) * DAY < books.end:
-            books.set_mrr((end + 1) * DAY, account, account.currency, source, 0)
+            books.hold((end + 1) * DAY, account, account.currency, source, ())
         if rng.random() > 0.85:
             books.plan_changes.append(((end + 1) * DAY, account.index, "free", seats))
             return
@@ -215,6 +257,7 @@ def _test_mode_customer(biller: Biller) -> None:
         quantity=40,
         currency="usd",
         start=at,
+        created=at,
         period_start=at,
         period_end=add_months_s(at, 1),
     )

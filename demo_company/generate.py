@@ -9,7 +9,16 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from demo_company import back_office, experiments, stripe_files, truth, truth_files
+from demo_company import (
+    back_office,
+    causes,
+    experiments,
+    recognition,
+    recovery,
+    stripe_files,
+    truth,
+    truth_files,
+)
 from demo_company.books import Books
 from demo_company.clock import MS_DAY, day_of, month_start
 from demo_company.crm import Crm
@@ -80,7 +89,11 @@ def generate(
     truth_files.write_invites(world, truth_path)
     truth_files.write_shares(world, truth_path)
     truth_files.write_crm_records(world, crm, truth_path)
-    truth_files.write_movements(world, movements, truth_path)
+    fx = truth.FxTable(rates)
+    why = causes.movement_causes(movements, books.holdings, fx)
+    truth_files.write_movements(world, why, truth_path)
+    truth_files.write_recognition(recognition.recognised(books, fx), truth_path)
+    truth_files.write_recovery(world, recovery.failed_invoices(books), truth_path)
     truth_files.write_months(world, mrr, truth_path)
     retention = _retention_rows(parameters, mrr)
     truth_files.write_nrr(retention, truth_path)

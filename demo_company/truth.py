@@ -115,11 +115,21 @@ def nrr(months: dict[int, list[dict[str, Any]]], month: date, window: int) -> di
         if start <= 0:
             continue
         accounts += 1
-        total["start"] += start
+        moved = dict.fromkeys(("expansion", "contraction", "churn"), 0)
         for row in rows:
             if base_month < row["month"] <= month:
-                for kind in ("expansion", "contraction", "churn"):
-                    total[kind] += abs(row[kind])
+                for kind in moved:
+                    moved[kind] += abs(row[kind])
+        # nobody loses more than the start and what it grew by: what a return or an exchange
+        # rate added and was lost again is in neither
+        lost = moved["contraction"] + moved["churn"]
+        excess = max(0, lost - start - moved["expansion"])
+        from_churn = min(moved["churn"], excess)
+        moved["churn"] -= from_churn
+        moved["contraction"] -= excess - from_churn
+        total["start"] += start
+        for kind, cents in moved.items():
+            total[kind] += cents
     net = total["start"] + total["expansion"] - total["contraction"] - total["churn"]
     return {
         "month": month,

@@ -1,5 +1,6 @@
 """The truth on disk: demo_truth/*.parquet. No model and no pipeline step ever reads it."""
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from demo_company.causes import Causes
 from demo_company.clock import MS_MINUTE, day_of
 from demo_company.crm import Crm
 from demo_company.employers import Employer
@@ -165,11 +167,11 @@ def write_shares(world: World, folder: Path) -> None:
     )
 
 
-def write_movements(world: World, movements: Moves, folder: Path) -> None:
+def write_movements(world: World, causes: Causes, folder: Path) -> None:
     flat = [
-        (world.accounts[account].account_id, *move[:3])
-        for account in sorted(movements)
-        for move in movements[account]
+        (world.accounts[account].account_id, *row)
+        for account in sorted(causes)
+        for row in causes[account]
     ]
     _write(
         folder / "mrr_movements.parquet",
@@ -177,7 +179,35 @@ def write_movements(world: World, movements: Moves, folder: Path) -> None:
             "account_id": pa.array([row[0] for row in flat], pa.string()),
             "movement_date": pa.array([day_of(row[1]) for row in flat], pa.date32()),
             "movement_type": pa.array([row[2] for row in flat], pa.string()),
-            "amount": _cents([row[3] for row in flat]),
+            "cause": pa.array([row[3] for row in flat], pa.string()),
+            "amount": _cents([row[4] for row in flat]),
+        },
+    )
+
+
+def write_recovery(world: World, rows: list[dict[str, Any]], folder: Path) -> None:
+    """Every bill whose payment failed once, and what became of it."""
+    texts = ("invoice_id", "reason", "outcome", "currency")
+    moments = ("first_failed_at", "recovered_at", "lost_at")
+    counts = ("failed_attempts", "recovered_on_attempt", "amount_cents")
+    accounts = [world.accounts[row["account"]].account_id for row in rows]
+    _write(
+        folder / "recovery.parquet",
+        {"account_id": pa.array(accounts, pa.string())}
+        | {name: pa.array([row[name] for row in rows], pa.string()) for name in texts}
+        | {name: pa.array([row[name] for row in rows], pa.timestamp("s")) for name in moments}
+        | {name: pa.array([row[name] for row in rows], pa.int64()) for name in counts},
+    )
+
+
+def write_recognition(rows: list[tuple[str, date, int]], folder: Path) -> None:
+    """What every billed line earned in every month, those to come included."""
+    _write(
+        folder / "recognition.parquet",
+        {
+            "invoice_line_id": pa.array([row[0] for row in rows], pa.string()),
+            "month": pa.array([row[1] for row in rows], pa.date32()),
+            "recognised_amount": _cents([row[2] for row in rows]),
         },
     )
 

@@ -36,6 +36,8 @@ AUDITED_SCHEMAS = {
         "retention",
         "loops",
         "experiments",
+        "attribution",
+        "economics",
         "revenue",
         "packaging",
         "pql",

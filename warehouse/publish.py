@@ -40,6 +40,8 @@ PUBLIC_SCHEMAS = (
     "pql",
     "loops",
     "experiments",
+    "attribution",
+    "economics",
     "syncs",
 )
 PUBLIC_PREFIXES = ("dim_", "fct_", "rpt_", "bridge_", "sync_")

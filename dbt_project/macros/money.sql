@@ -4,6 +4,13 @@
 {%- endmacro %}
 
 
+{#- Money of another currency at an exchange rate, exact. DuckDB multiplies two DECIMALs of up to
+    18 digits within 18 digits: at a rate of eight decimals that overflows from 92 million yen on. -#}
+{% macro at_rate(amount, rate) -%}
+    (cast({{ amount }} as decimal(27, 3)) * {{ rate }})
+{%- endmacro %}
+
+
 {#- Hundredths as a DECIMAL of whole units. -#}
 {% macro from_cents(cents) -%}
     cast(cast({{ cents }} as decimal(18, 0)) * cast(0.01 as decimal(3, 2)) as decimal(18, 2))
@@ -37,11 +44,4 @@
             (2 * cast(abs({{ amount }}) as decimal(38, 0)) * abs({{ part }}) + {{ whole }}) div (2 * ({{ whole }}))
         ) as bigint
     )
-{%- endmacro %}
-
-
-{#- Money of another currency at an exchange rate, exact. DuckDB multiplies two DECIMALs of up to
-    18 digits within 18 digits: at a rate of eight decimals that overflows from 92 million yen on. -#}
-{% macro at_rate(amount, rate) -%}
-    (cast({{ amount }} as decimal(27, 3)) * {{ rate }})
 {%- endmacro %}

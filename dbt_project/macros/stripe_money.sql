@@ -50,13 +50,3 @@
     cast({{ amount }} as double) * {{ intervals_per_year }} / (12 * {{ interval_count }})
     / (1 + cast({{ inclusive_tax_pct }} as double) / 100)
 {%- endmacro %}
-
-
-{#- How discounts may lower recurring revenue: which of them are counted, by the way they last. -#}
-{% macro discount_sets() -%}
-    {{ return({
-        'default': "duration <> 'once'",
-        'forever': "duration = 'forever'",
-        'with_once': "duration is not null",
-    }) }}
-{%- endmacro %}

@@ -115,6 +115,55 @@ def half_up(value: Decimal, places: str = "0.01") -> Decimal:
     return value.quantize(Decimal(places), ROUND_HALF_UP)
 
 
+def monthly_amount(sub: dict[str, Any]) -> Decimal:
+    """Minor units a month of a Stripe subscription: every item after discounts, rounded by item."""
+    nets = []
+    for item in sub["items"]["data"]:
+        price = item["price"]
+        recurring = price["recurring"]
+        if recurring["usage_type"] == "metered":
+            continue
+        months = {"week": Decimal(12) / 52, "month": Decimal(1), "year": Decimal(12)}
+        net = Decimal(price["unit_amount"] * item["quantity"])
+        nets.append([net, item["id"], months[recurring["interval"]] * recurring["interval_count"]])
+    for discount in sub["discounts"]:
+        coupon = discount["coupon"]
+        if coupon["duration"] == "once":
+            continue
+        for line in nets:
+            line[0] *= 1 - Decimal(str(coupon["percent_off"] or 0)) / 100
+        left = Decimal(coupon["amount_off"] or 0)
+        for line in sorted(nets, key=lambda line: (-line[0], line[1])):
+            taken = min(left, line[0])
+            line[0], left = line[0] - taken, left - taken
+    return sum((half_up(net / months, "1") for net, _, months in nets), Decimal(0))
+
+
+def _filled_from_lists(landing: Path, envelopes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the newest list of subscriptions tells and no webhook ever said."""
+    known: dict[str, set[str]] = defaultdict(set)
+    for event in envelopes:
+        known[event["data"]["object"]["id"]].add(event["type"])
+    filled = []
+    for _, line in lines_of(landing / "stripe" / "subscriptions"):
+        sub = json.loads(line)
+        kinds = known[sub["id"]]
+        if not kinds:
+            alive = sub | {"status": "active"}
+            filled.append(("created", sub["start_date"], alive))
+        if sub["ended_at"] and "customer.subscription.deleted" not in kinds:
+            filled.append(("deleted", sub["ended_at"], sub))
+    return [
+        {
+            "id": f"list_{sub['id']}_{kind}",
+            "created": at,
+            "type": f"customer.subscription.{kind}",
+            "data": {"object": sub},
+        }
+        for kind, at, sub in filled
+    ]
+
+
 def daily_native(landing: Path, end: date) -> dict[str, dict[date, dict[str, Decimal]]]:
     """Account → day of a change → currency → MRR in the currency at the end of that day."""
     seen: set[str] = set()
@@ -126,22 +175,19 @@ def daily_native(landing: Path, end: date) -> dict[str, dict[date, dict[str, Dec
         seen.add(event["id"])
         if event["type"].startswith("customer.subscription."):
             envelopes.append(event)
+    envelopes += _filled_from_lists(landing, envelopes)
     rank = {"created": 0, "updated": 1, "deleted": 2}
     envelopes.sort(key=lambda e: (e["created"], rank[e["type"].rsplit(".", 1)[1]], e["id"]))
     steps: dict[str, list[tuple[date, str, str, Decimal]]] = defaultdict(list)
     for event in envelopes:
         sub = event["data"]["object"]
-        amount = Decimal(0)
-        counted = sub["status"] in ("active", "past_due") and not sub["pause_collection"]
-        if counted and not event["type"].endswith("deleted"):
-            for item in sub["items"]["data"]:
-                price = item["price"]
-                months = {"month": 1, "year": 12}[price["recurring"]["interval"]]
-                whole = Decimal(price["unit_amount"] * item["quantity"]) / months
-                for discount in sub["discounts"]:
-                    whole *= 1 - Decimal(str(discount["coupon"]["percent_off"])) / 100
-                amount += half_up(whole, "1")
-        day = datetime.fromtimestamp(event["created"], UTC).date()
+        is_first = event["type"].endswith("created")
+        # a subscription dated back is paid for from its start on
+        second = min(event["created"], sub["start_date"]) if is_first else event["created"]
+        is_over = event["type"].endswith("deleted") or sub["pause_collection"]
+        counted = sub["status"] in ("active", "past_due") and not is_over
+        amount = monthly_amount(sub) if counted else Decimal(0)
+        day = datetime.fromtimestamp(second, UTC).date()
         account = sub["metadata"]["account_id"]
         steps[account].append((day, sub["id"], sub["currency"], amount / 100))
     with (landing / "contracts" / "contracts.csv").open() as file:

@@ -22,6 +22,7 @@ PLG = Path(sys.executable).with_name("plg")
 _OF_THE_LOAD = {
     "built_load_id",
     "newest_load_id",
+    "known_in_load",
     "load_id",
     "file_id",
     "line_number",
@@ -32,6 +33,13 @@ _HISTORIES = {
     '"identity"."int_identity__person_id_changes"',
     '"identity"."fct_person_id_changes"',
     '"identity"."rpt_person_changes"',
+    '"revenue"."int_revenue__mrr_close_log"',
+    '"revenue"."fct_mrr_closes"',
+    '"revenue"."fct_mrr_restatements"',
+    # what was known when a month closed
+    '"revenue"."int_revenue__journal_postings"',
+    '"revenue"."fct_journal_entries"',
+    '"revenue"."rpt_mrr_as_known"',
 }
 
 

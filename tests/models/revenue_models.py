@@ -8,13 +8,15 @@ manifest: a new model needs no line here.
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
+from ingestion.lake_schema import DATASETS
 from tests.small_installation import SmallInstallation
 
 FOLDERS = (
@@ -32,6 +34,7 @@ class RevenueModels:
 
     def __init__(self, targets: Iterable[str] = TARGETS):
         nodes, self._queries = _compiled()
+        self._all_nodes = nodes
         self._nodes = {node["name"]: node for node in nodes.values() if _is_run(node)}
         self.models: list[str] = []
         self._border: dict[str, dict] = {}
@@ -81,11 +84,61 @@ class RevenueModels:
             )
         return connection
 
+    def fill_raw(
+        self, connection: duckdb.DuckDBPyConnection, rows: Mapping[str, list[dict[str, Any]]]
+    ) -> None:
+        """Raw tables as ingestion would leave them, without ingestion."""
+        for dataset, columns in DATASETS.items():
+            described = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+            connection.execute(f"create or replace table raw.{dataset} ({described})")
+            if not rows.get(dataset):
+                continue
+            lines = [
+                {"file_id": dataset, "line_number": number, "load_id": 1} | row
+                for number, row in enumerate(rows[dataset], start=1)
+            ]
+            names = [name for name in columns if name in lines[0]]
+            values = pa.table({name: [line[name] for line in lines] for name in names})
+            connection.register("made_up", values)
+            connection.execute(
+                f"insert into raw.{dataset} ({', '.join(names)}) "
+                f"select {', '.join(f'{name}::{columns[name]}' for name in names)} from made_up"
+            )
+            connection.unregister("made_up")
+
     def build(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Build every model; again, where they are there already."""
         for name in self.models:
             schema = self._nodes[name]["schema"]
-            connection.execute(f"create or replace table {schema}.{name} as {self._queries[name]}")
+            try:
+                connection.execute(
+                    f"create or replace table {schema}.{name} as {self._queries[name]}"
+                )
+            except duckdb.Error as error:
+                error.add_note(f"in {schema}.{name}")
+                raise
+
+    @cached_property
+    def data_tests(self) -> dict[str, str]:
+        """dbt's own data tests that read nothing but what is built here, by name."""
+        built = {self._nodes[name]["unique_id"] for name in self.models}
+        built |= {node["unique_id"] for node in self._seeds.values()}
+        return {
+            node["name"]: query
+            for node in self._all_nodes.values()
+            if node["resource_type"] == "test"
+            and node["config"]["severity"].lower() == "error"
+            and set(node["depends_on"]["nodes"]) <= built
+            and (query := self._queries.get(Path(node["path"]).stem))
+        }
+
+    def violations(self, connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:
+        """Data tests that fail on the built models, with some of their rows."""
+        return {
+            name: rows
+            for name, query in self.data_tests.items()
+            if (rows := connection.execute(query).fetchmany(5))
+        }
 
 
 def _is_run(node: Mapping[str, Any]) -> bool:

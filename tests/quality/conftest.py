@@ -211,12 +211,50 @@ create table revenue.fct_mrr_movements as
     ) as t(account_id, movement_date, movement_type, cause, amount);
 create table revenue.rpt_nrr as
     select * from (values
-        (date '2026-05-01', 1, 'all', 'all', 100.00, 20.50, 5.00, 0.00, 1.155, 0.95, 25),
-        (date '2026-04-01', 12, 'all', 'all', 0.00, 0.00, 0.00, 0.00, null, null, 0),
-        -- churned twice within the window: below zero, and too small to judge
-        (date '2026-05-01', 12, 'plan', 'team', 29.00, 0.00, 0.00, 58.00, -1.0, 0.0, 1)
+        (date '2026-05-01', 1, 'all', 'all', 100.00, 20.50, 5.00, 0.00, 0.00, 1.155, 0.95, 25),
+        (date '2026-05-01', 1, 'plan', 'team', 71.00, 20.50, 0.00, 0.00, 0.00, 91.50 / 71, 1.0, 24),
+        (date '2026-05-01', 1, 'plan', 'pro', 29.00, 0.00, 5.00, 0.00, 0.00, 24.00 / 29, 24.00 / 29,
+            1),
+        (date '2026-04-01', 12, 'all', 'all', 0.00, 0.00, 0.00, 0.00, 0.00, null, null, 0),
+        -- grew sixfold, and is too small to judge
+        (date '2026-04-01', 3, 'all', 'all', 28.00, 140.00, 0.00, 0.00, 0.00, 6.0, 1.0, 1)
     ) as t(month, window_months, dimension, dimension_value, starting_mrr, expansion_mrr,
-        contraction_mrr, churn_mrr, nrr, grr, count_accounts_start);
+        contraction_mrr, churn_mrr, reactivation_mrr, nrr, grr, count_accounts_start);
+alter table revenue.rpt_nrr add column is_reactivation_included boolean default false;
+create table revenue.rpt_revenue_health as
+    select * from (values
+        (date '2026-05-01', 1, 'all', 'all', 4, 1, 0.25, 0.25, 4, 360.00, 90.0, 0.8, 0.25, 288.0),
+        -- nobody lost, nobody there
+        (date '2026-04-01', 1, 'all', 'all', 2, 0, 0.0, 0.0, 3, 30.00, 10.0, 0.8, 0.0, null),
+        (date '2026-03-01', 1, 'all', 'all', 0, 0, null, null, 0, 0.00, null, 0.8, null, null)
+    ) as t(month, window_months, dimension, dimension_value, count_accounts_start,
+        count_accounts_churned, logo_churn_rate, gross_revenue_churn_rate, count_accounts_end,
+        ending_mrr, arpa, gross_margin_rate, monthly_logo_churn_rate, ltv);
+create table core.fct_invoice_lines as
+    select * from (values ('il_1', 1000), ('il_2', -300), ('il_3', 500))
+        as t(invoice_line_id, net_amount_cents);
+create table revenue.fct_recognition_months as
+    select * from (values
+        ('il_1', date '2026-05-01', 'invoice', 6.00, 0.00, 600),
+        ('il_1', date '2026-06-01', 'invoice', 4.00, 0.00, 400),
+        ('il_2', date '2026-05-01', 'invoice', -3.00, 0.00, -300),
+        ('il_3', date '2026-05-01', 'invoice', 5.00, 0.00, 500),
+        ('il_3', date '2026-06-01', 'invoice', -5.00, -5.00, -500)
+    ) as t(invoice_line_id, month, source, recognised_amount, reversed_amount, recognised_cents);
+create table revenue.fct_deferred_invoice_months as
+    select * from (values
+        ('in_1', date '2026-05-01', 4.00), ('in_2', date '2026-05-01', 0.00)
+    ) as t(invoice_id, month, closing_balance);
+create table revenue.rpt_deferred_roll_forward as
+    select * from (values
+        (date '2026-05-01', 0.00, 12.00, 8.00, 0.00, 4.00),
+        (date '2026-06-01', 4.00, 0.00, -1.00, -5.00, 0.00)
+    ) as t(month, opening_balance, billed_amount, recognised_amount, adjusted_amount,
+        closing_balance);
+create table revenue.fct_journal_entries as
+    select * from (values
+        ('je_1', 12.00, 0.00, 12.00, 0.00), ('je_1', 0.00, 12.00, 0.00, 12.00)
+    ) as t(entry_id, debit, credit, reporting_debit, reporting_credit);
 create table pql.fct_scores as
     select * from (values
         ('rubric_150', 'acc_0', date '2026-06-28', 30.00, 3, 'watching'),
@@ -232,6 +270,28 @@ create table pql.fct_score_reasons as
 create table pql.fct_transitions as
     select 'rubric_150' as model_key, 'acc_0' as account_id, date '2026-06-29' as score_date,
         'watching' as from_tier, 'hot' as to_tier, timestamp '2026-06-29 08:00' as transitioned_at;
+create schema attribution; create schema economics;
+create table attribution.fct_credits as
+    select *, 'first_payment acc_' || right(account_id, 1) as conversion_id,
+        'first_payment' as conversion_type, timestamp '2026-05-03' as converted_at
+    from (values
+        ('acc_1', 'linear', 'ses_1', 'email', 0.5, 50.00, timestamp '2026-04-01'),
+        ('acc_1', 'linear', 'ses_2', 'social', 0.5, 50.00, timestamp '2026-04-02'),
+        ('acc_1', 'first', 'ses_1', 'email', 1.0, 100.00, timestamp '2026-04-01'),
+        ('acc_2', 'linear', 'ses_3', 'social', 1.0, 50.00, timestamp '2026-05-01'),
+        ('acc_2', 'first', 'ses_3', 'social', 1.0, 50.00, timestamp '2026-05-01')
+    ) as t(account_id, model, touch_id, channel, credit, value, touched_at);
+create table economics.rpt_unit_economics as
+    select date '2026-05-01' as month, * from (values
+        ('all', 300.00, 1.0, 50.00, 300.00, 1000.00, 0.05, 3.3::double, 7.5::double),
+        ('social', 250.00, 1.0, 50.00, 250.00, 1000.00, 0.05, 4.0::double, 6.25::double),
+        ('email', 50.00, 0.0, 0.00, null, null, null, null, null)
+    ) as t(channel, acquisition_cost, new_customers, new_mrr, cac, ltv, churn_rate, ltv_to_cac,
+        payback_months);
+create table economics.rpt_targets as select 'nrr' as metric, 'met' as status;
+create table core.fct_marketing_spend as
+    select date '2026-05-01' as spend_date, 'social' as channel, 'USD' as currency,
+        250.00 as amount_native, 250.00 as amount;
 create table activation.rpt_activation_cohorts as
     select * from (values
         (date '2026-06-01', 'all', 7, 3, 3 / 7, true),

@@ -192,16 +192,42 @@ MARTS_DAMAGE = {
     "where movement_type = 'new' and account_id = 'acc_1'",
     "mrr_movement_types_known": "update revenue.fct_mrr_movements set movement_type = 'upsell' "
     "where movement_type = 'expansion'",
+    "deferred_roll_forward_closes": "update revenue.rpt_deferred_roll_forward "
+    "set billed_amount = 12.01 where month = date '2026-05-01'",
+    "deferred_closing_is_sum_of_invoices": "update revenue.fct_deferred_invoice_months "
+    "set closing_balance = 4.01 where invoice_id = 'in_1'",
+    "journal_entries_balance": "update revenue.fct_journal_entries set reporting_debit = 11.99 "
+    "where debit > 0",
+    "recognition_months_sum_to_lines": "update revenue.fct_recognition_months "
+    "set recognised_cents = 401 where recognised_cents = 400",
     "nrr_is_its_formula": "update revenue.rpt_nrr set nrr = 1.15 where starting_mrr = 100",
     "nrr_amounts_positive": "update revenue.rpt_nrr set contraction_mrr = -5.00, nrr = 1.255 "
     "where starting_mrr = 100",
     "nrr_within_bounds": "update revenue.rpt_nrr set count_accounts_start = 20 "
-    "where starting_mrr = 29",
-    "grr_never_above_one": "update revenue.rpt_nrr set grr = 1.2 where starting_mrr = 100",
+    "where starting_mrr = 28",
+    "grr_never_above_one": "update revenue.rpt_nrr set grr = 1.1 where starting_mrr = 100",
+    "grr_never_above_nrr": "update revenue.rpt_nrr set grr = 0.9 where starting_mrr = 29",
+    "nrr_cuts_add_up": "delete from revenue.rpt_nrr where dimension_value = 'pro'",
+    "churn_rates_are_shares": "update revenue.rpt_revenue_health set count_accounts_churned = 5 "
+    "where count_accounts_churned = 1",
+    "lifetimes_are_finite": "update revenue.rpt_revenue_health set ltv = 900.0 "
+    "where month = date '2026-04-01'",
+    "arpa_is_revenue_per_account": "update revenue.rpt_revenue_health set arpa = 9.0 "
+    "where month = date '2026-04-01'",
     "scores_within_bounds": "update pql.fct_scores set score_10 = 11 where tier = 'hot'",
     "scores_tier_known": "update pql.fct_scores set tier = 'warm' where tier = 'watching'",
     "scores_explained": "delete from pql.fct_score_reasons where signal_key = 'team'",
     "transitions_follow_scores": "update pql.fct_transitions set to_tier = 'warm'",
+    "attribution_credits_sum_to_one": "update attribution.fct_credits set credit = 0.4 "
+    "where model = 'linear' and touch_id = 'ses_1'",
+    "attribution_credits_are_shares": "update attribution.fct_credits set touched_at = timestamp "
+    "'2026-05-04' where model = 'first' and touch_id = 'ses_3'",
+    "attribution_models_know_the_same_conversions": "delete from attribution.fct_credits "
+    "where model = 'first' and account_id = 'acc_2'",
+    "unit_economics_channels_add_up": "update economics.rpt_unit_economics "
+    "set acquisition_cost = 51 where channel = 'email'",
+    "unit_economics_know_what_they_do_not_know": "update economics.rpt_unit_economics "
+    "set cac = 0 where channel = 'email'",
     "activation_rate_is_a_share": "update activation.rpt_activation_cohorts "
     "set activated_7d = 9, activation_rate = 9 / 7",
     "activation_segments_add_up": "delete from activation.rpt_activation_cohorts "

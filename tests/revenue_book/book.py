@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -27,7 +27,7 @@ from tests.small_installation import SmallInstallation
 FOLDER = Path(__file__).parent
 RATES = FOLDER / "exchange_rates.yaml"
 AS_OF = "2025-12-31T18:00:00Z"
-_KEYS = {"title", "why", "prices", "known by", "happened", "contracts", "expect"}
+_KEYS = {"title", "why", "prices", "known by", "our own", "happened", "contracts", "expect"}
 _MOVEMENT = re.compile(r"(\d{4}-\d{2}-\d{2}) (\w+) ([+-]?\d+\.\d{2})(?: (\w+))?")
 
 
@@ -61,6 +61,7 @@ class Scenario:
     expect: dict[str, Any]
     stripe: StripeAccount
     contracts: list[dict[str, str]] = field(default_factory=list)
+    our_own: str | None = None
 
     @property
     def key(self) -> str:
@@ -109,7 +110,9 @@ def _read(page: str, entry: dict[str, Any]) -> Scenario:
             )
             for number, words in enumerate(entry.get("contracts") or [], start=1)
         ]
-        scenario = Scenario(page, title, entry["why"], entry["expect"], stripe, contracts)
+        scenario = Scenario(
+            page, title, entry["why"], entry["expect"], stripe, contracts, entry.get("our own")
+        )
         _ = scenario.movements
     except (NotUnderstood, ValueError, KeyError) as problem:
         raise NotUnderstood(f"{page}: {title!r}: {problem!r}") from problem
@@ -151,12 +154,12 @@ def land(
 
 
 def _told(envelope: Envelope) -> str:
-    created = datetime.fromtimestamp(envelope.body["created"])
-    if envelope.arrived_at.date() > created.date():
+    """When a file with that line was written: at the end of its month, or when it came late."""
+    if envelope.is_late:
         return f"{envelope.arrived_at:%Y%m%dT%H%M%S}"
     month = envelope.arrived_at
     following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
-    return f"{following:%Y%m%d}T000000"
+    return f"{following - timedelta(days=1):%Y%m%d}T235959"
 
 
 def land_finance(installation: SmallInstallation, scenarios: Iterable[Scenario]) -> None:
@@ -198,13 +201,19 @@ def read_lake(installation: SmallInstallation, connection: duckdb.DuckDBPyConnec
     )
 
 
-def domains(scenarios: Iterable[Scenario]) -> list[tuple[str, str]]:
-    """E-mail domain and account of the scenarios that are known by it alone."""
-    return [
-        (scenario.stripe.domain, scenario.account_id)
-        for scenario in scenarios
-        if scenario.stripe.known_by == "domain"
-    ]
+def who_is_who(scenarios: Iterable[Scenario]) -> dict[str, list[tuple[Any, ...]]]:
+    """Rows by table: the accounts of e-mail domains, and the accounts that are our own."""
+    rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for scenario in scenarios:
+        if scenario.stripe.known_by == "domain":
+            rows["identity.int_identity__domain_accounts"].append(
+                (scenario.stripe.domain, scenario.account_id, "declared", 1)
+            )
+        if scenario.our_own:
+            kind = {"account": "account_id", "e-mail domain": "email_domain"}[scenario.our_own]
+            value = scenario.account_id if kind == "account_id" else scenario.stripe.domain
+            rows["seeds.internal_accounts"].append((kind, value, "scenario book"))
+    return rows
 
 
 def as_json(scenario: Scenario) -> str:

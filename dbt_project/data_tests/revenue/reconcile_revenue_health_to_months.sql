@@ -1,11 +1,11 @@
--- Every cut of revenue health adds up to its total, and the total of one month is that of the
--- months: movements, opening, closing, and the losses that net and gross retention tell.
 {%- set measures = [
     'starting_mrr', 'churn_mrr', 'lost_mrr', 'total_new_mrr', 'total_expansion_mrr', 'total_reactivation_mrr',
     'total_contraction_mrr', 'total_churn_mrr', 'total_involuntary_churn_mrr', 'ending_mrr', 'count_accounts_start',
     'count_accounts_churned', 'count_churn_movements', 'count_accounts_end', 'count_people_end',
 ] -%}
 
+-- Every cut of revenue health adds up to its total, and the total of one month is that of the
+-- months: movements, opening, closing, and the losses that net and gross retention tell.
 with
 
 rpt_revenue_health as (
@@ -26,8 +26,9 @@ cuts_summed as (
         window_months,
         dimension,
         {%- for measure in measures %}
-        sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
+        sum({{ measure }}) as {{ measure }},
         {%- endfor %}
+        count(*) as count_values
     from rpt_revenue_health
     group by 1, 2, 3
 ),

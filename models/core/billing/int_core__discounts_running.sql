@@ -1,5 +1,9 @@
 {#- Three ways to count discounts: as revenue does, forever ones only, once ones too. -#}
-{%- set sets = discount_sets() -%}
+{%- set sets = {
+    'default': "duration <> 'once'",
+    'forever': "duration = 'forever'",
+    'with_once': "duration is not null",
+} -%}
 
 with
 
@@ -32,7 +36,7 @@ running as (
     inner join discounts
         on subscription_periods.event_id = discounts.event_id
     where
-        (discounts.starts_at is null or discounts.starts_at <= subscription_periods.valid_from)
+        (discounts.starts_at is null or discounts.starts_at <= greatest(subscription_periods.valid_from, subscription_periods.seen_at))
         and (discounts.ends_at is null or discounts.ends_at > subscription_periods.valid_from)
         -- a once coupon lowers the one invoice of the billing period it was given in
         and (
@@ -51,15 +55,15 @@ with_what_follows as (
         valid_from,
         item_id,
         amount_off_cents,
-        {% for key, condition in sets.items() %}
-        {{ condition }} as counts_{{ key }},
-        case when {{ condition }} and percent_off < 100 then ln(1 - percent_off / 100) else 0 end as log_share_{{ key }},
-        case when {{ condition }} and percent_off = 100 then 1 else 0 end as is_free_{{ key }},
-        coalesce(sum(case when {{ condition }} and percent_off < 100 then ln(1 - percent_off / 100) else 0 end) over later_coupons, 0)
-            as later_log_share_{{ key }},
-        coalesce(max(case when {{ condition }} and percent_off = 100 then 1 else 0 end) over later_coupons, 0)
-            as is_free_later_{{ key }}{{ "," if not loop.last }}
-        {% endfor %}
+    {% for key, condition in sets.items() %}
+    {{ condition }} as counts_{{ key }},
+    case when {{ condition }} and percent_off < 100 then ln(1 - percent_off / 100) else 0 end as log_share_{{ key }},
+    case when {{ condition }} and percent_off = 100 then 1 else 0 end as is_free_{{ key }},
+    coalesce(sum(case when {{ condition }} and percent_off < 100 then ln(1 - percent_off / 100) else 0 end) over later_coupons, 0)
+        as later_log_share_{{ key }},
+    coalesce(max(case when {{ condition }} and percent_off = 100 then 1 else 0 end) over later_coupons, 0)
+        as is_free_later_{{ key }}{{ "," if not loop.last }}
+    {% endfor %}
     from running
     window later_coupons as (
         partition by event_id, valid_from, item_id
@@ -75,21 +79,21 @@ final as (
         valid_from,
         item_id,
         -- measures
-        {% for key in sets %}
-        cast(
-            case when max(is_free_{{ key }}) = 1 then 0 else round(exp(sum(log_share_{{ key }})), 12) end
-            as decimal(13, 12)
-        ) as kept_share_{{ key }},
-        cast(
-            sum(
-                case
-                    when counts_{{ key }} and is_free_later_{{ key }} = 0
-                        then round(amount_off_cents * exp(later_log_share_{{ key }}), 6)
-                    else 0
-                end
-            ) as decimal(24, 6)
-        ) as amount_off_{{ key }}_cents{{ "," if not loop.last }}
-        {% endfor %}
+    {% for key in sets %}
+    cast(
+        case when max(is_free_{{ key }}) = 1 then 0 else round(exp(sum(log_share_{{ key }})), 12) end
+        as decimal(13, 12)
+    ) as kept_share_{{ key }},
+    cast(
+        sum(
+            case
+                when counts_{{ key }} and is_free_later_{{ key }} = 0
+                    then round(amount_off_cents * exp(later_log_share_{{ key }}), 6)
+                else 0
+            end
+        ) as decimal(24, 6)
+    ) as amount_off_{{ key }}_cents{{ "," if not loop.last }}
+    {% endfor %}
     from with_what_follows
     group by 1, 2, 3
 )

@@ -1,5 +1,5 @@
 {#- The ways to count discounts, as in int_core__discounts_running. -#}
-{%- set sets = discount_sets() -%}
+{%- set sets = ['default', 'forever', 'with_once'] -%}
 
 with
 
@@ -50,19 +50,19 @@ percentages_taken as (
         items_discounted.item_id,
         items_discounted.valid_from,
         items_discounted.interval_amount_cents,
-        {% for key in sets %}
+    {% for key in sets %}
+    cast(
         cast(
-            cast(
-                greatest(
-                    cast(items_discounted.interval_amount_cents as decimal(22, 8))
-                    * coalesce(item_discounts.kept_share_{{ key }}, cast(1 as decimal(13, 12)))
-                    - coalesce(item_discounts.amount_off_{{ key }}_cents, 0),
-                    0
-                ) as decimal(22, 8)
-            ) * coalesce(subscription_discounts.kept_share_{{ key }}, cast(1 as decimal(13, 12))) as decimal(24, 8)
-        ) as discounted_{{ key }}_cents,
-        coalesce(subscription_discounts.amount_off_{{ key }}_cents, 0) as amount_off_{{ key }}_cents{{ "," if not loop.last }}
-        {% endfor %}
+            greatest(
+                cast(items_discounted.interval_amount_cents as decimal(22, 8))
+                * coalesce(item_discounts.kept_share_{{ key }}, cast(1 as decimal(13, 12)))
+                - coalesce(item_discounts.amount_off_{{ key }}_cents, 0),
+                0
+            ) as decimal(22, 8)
+        ) * coalesce(subscription_discounts.kept_share_{{ key }}, cast(1 as decimal(13, 12))) as decimal(24, 8)
+    ) as discounted_{{ key }}_cents,
+    coalesce(subscription_discounts.amount_off_{{ key }}_cents, 0) as amount_off_{{ key }}_cents{{ "," if not loop.last }}
+    {% endfor %}
     from items_discounted
     left join item_discounts
         on
@@ -79,15 +79,15 @@ larger_items_summed as (
     -- a fixed amount off comes from the largest item, what it cannot bear from the next
     select
         *,
-        {% for key in sets %}
-        coalesce(
-            sum(discounted_{{ key }}_cents) over (
-                partition by event_id, valid_from
-                order by discounted_{{ key }}_cents desc, item_id
-                rows between unbounded preceding and 1 preceding
+    {% for key in sets %}
+    coalesce(
+        sum(discounted_{{ key }}_cents) over (
+            partition by event_id, valid_from
+            order by discounted_{{ key }}_cents desc, item_id
+            rows between unbounded preceding and 1 preceding
             ), 0
-        ) as larger_items_{{ key }}_cents{{ "," if not loop.last }}
-        {% endfor %}
+    ) as larger_items_{{ key }}_cents{{ "," if not loop.last }}
+    {% endfor %}
     from percentages_taken
 ),
 
@@ -96,15 +96,15 @@ amounts_off_taken as (
         event_id,
         item_id,
         valid_from,
-        {% for key in sets %}
-        cast(
-            case
-                when interval_amount_cents is null then null
-                when amount_off_{{ key }}_cents <= larger_items_{{ key }}_cents then discounted_{{ key }}_cents
-                else greatest(discounted_{{ key }}_cents - (amount_off_{{ key }}_cents - larger_items_{{ key }}_cents), 0)
-            end as decimal(24, 8)
-        ) as net_{{ key }}_cents{{ "," if not loop.last }}
-        {% endfor %}
+    {% for key in sets %}
+    cast(
+        case
+            when interval_amount_cents is null then null
+            when amount_off_{{ key }}_cents <= larger_items_{{ key }}_cents then discounted_{{ key }}_cents
+            else greatest(discounted_{{ key }}_cents - (amount_off_{{ key }}_cents - larger_items_{{ key }}_cents), 0)
+        end as decimal(24, 8)
+    ) as net_{{ key }}_cents{{ "," if not loop.last }}
+    {% endfor %}
     from larger_items_summed
 ),
 
@@ -114,16 +114,18 @@ final as (
         item_amounts.event_id,
         item_amounts.item_id,
         subscription_periods.valid_from,
+        -- attributes
+        amounts_off_taken.event_id is not null as is_discounted,
         -- measures
         item_amounts.interval_amount_cents,
-        {% for key in sets %}
-        cast(
-            case
-                when amounts_off_taken.event_id is null then item_amounts.interval_amount_cents
-                else amounts_off_taken.net_{{ key }}_cents
-            end as decimal(24, 8)
-        ) as net_{{ key }}_cents{{ "," if not loop.last }}
-        {% endfor %}
+    {% for key in sets %}
+    cast(
+        case
+            when amounts_off_taken.event_id is null then item_amounts.interval_amount_cents
+            else amounts_off_taken.net_{{ key }}_cents
+        end as decimal(24, 8)
+    ) as net_{{ key }}_cents{{ "," if not loop.last }}
+    {% endfor %}
     from subscription_periods
     inner join item_amounts
         on subscription_periods.event_id = item_amounts.event_id

@@ -1,5 +1,5 @@
 {#- The ways to count discounts, as in int_core__discounts_running. -#}
-{%- set sets = discount_sets() -%}
+{%- set sets = ['default', 'forever', 'with_once'] -%}
 
 with
 
@@ -41,6 +41,7 @@ months_of_intervals as (
         item_period_amounts.event_id,
         item_period_amounts.item_id,
         item_period_amounts.valid_from,
+        item_period_amounts.is_discounted,
         case
             when item_amounts.billing_interval is null then cast(0 as bigint)
             else {{ month_of_interval(
@@ -57,15 +58,16 @@ months_of_intervals as (
             'item_period_amounts.net_default_cents', 'billing_intervals.intervals_per_year',
             'item_amounts.interval_count', 'item_amounts.inclusive_tax_pct'
         ) }} as unrounded_mrr_cents,
-        {% for key in sets %}
-        case
-            when item_amounts.billing_interval is null then cast(0 as bigint)
-            else {{ month_of_interval(
-                'item_period_amounts.net_' ~ key ~ '_cents', 'billing_intervals.intervals_per_year',
-                'item_amounts.interval_count', 'item_amounts.inclusive_tax_pct'
-            ) }}
-        end as {{ key }}_mrr_cents{{ "," if not loop.last }}
-        {% endfor %}
+    {% for key in sets %}
+    case
+        when item_amounts.billing_interval is null then cast(0 as bigint)
+        when item_period_amounts.is_discounted
+            then {{ month_of_interval(
+                    'item_period_amounts.net_' ~ key ~ '_cents', 'billing_intervals.intervals_per_year',
+                    'item_amounts.interval_count', 'item_amounts.inclusive_tax_pct'
+                ) }}
+    end as {{ key }}_mrr_cents{{ "," if not loop.last }}
+    {% endfor %}
     from item_period_amounts
     inner join item_amounts
         on
@@ -73,6 +75,13 @@ months_of_intervals as (
             and item_period_amounts.item_id = item_amounts.item_id
     left join billing_intervals
         on item_amounts.billing_interval = billing_intervals.billing_interval
+),
+
+months_discounted as (
+    select
+        *,
+        case when is_discounted then default_mrr_cents else list_mrr_cents end as discounted_mrr_cents
+    from months_of_intervals
 ),
 
 final as (
@@ -101,15 +110,21 @@ final as (
         -- measures
         item_amounts.quantity,
         item_amounts.unit_amount_cents,
-        months_of_intervals.list_mrr_cents,
-        months_of_intervals.default_mrr_cents as discounted_mrr_cents,
-        months_of_intervals.forever_mrr_cents,
-        months_of_intervals.with_once_mrr_cents as once_mrr_cents,
+        months_discounted.list_mrr_cents,
+        months_discounted.discounted_mrr_cents,
         case
-            when subscription_periods.counts_as_mrr then months_of_intervals.default_mrr_cents else cast(0 as bigint)
+            when months_discounted.is_discounted then months_discounted.forever_mrr_cents
+            else months_discounted.list_mrr_cents
+        end as forever_mrr_cents,
+        case
+            when months_discounted.is_discounted then months_discounted.with_once_mrr_cents
+            else months_discounted.list_mrr_cents
+        end as once_mrr_cents,
+        case
+            when subscription_periods.counts_as_mrr then months_discounted.discounted_mrr_cents else cast(0 as bigint)
         end as mrr_cents,
-        months_of_intervals.unrounded_list_mrr_cents,
-        months_of_intervals.unrounded_mrr_cents,
+        months_discounted.unrounded_list_mrr_cents,
+        months_discounted.unrounded_mrr_cents,
         -- times
         subscription_periods.effective_at,
         subscription_periods.valid_from,
@@ -126,11 +141,11 @@ final as (
         on subscription_periods.subscription_id = subscriptions_counted.subscription_id
     inner join item_amounts
         on subscription_periods.event_id = item_amounts.event_id
-    inner join months_of_intervals
+    inner join months_discounted
         on
-            subscription_periods.event_id = months_of_intervals.event_id
-            and subscription_periods.valid_from = months_of_intervals.valid_from
-            and item_amounts.item_id = months_of_intervals.item_id
+            subscription_periods.event_id = months_discounted.event_id
+            and subscription_periods.valid_from = months_discounted.valid_from
+            and item_amounts.item_id = months_discounted.item_id
 )
 
 select * from final

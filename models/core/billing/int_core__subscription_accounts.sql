@@ -12,24 +12,27 @@ domain_accounts as (
     select * from {{ ref('int_identity__domain_accounts') }}
 ),
 
-subscriptions as (
+accounts_named as (
     select
         subscription_id,
-        max_by(customer_id, event_order) filter (where customer_id is not null) as customer_id,
-        max_by(metadata_account_id, event_order) filter (
-            where nullif(trim(metadata_account_id), '') is not null
-        ) as metadata_account_id
-    from (
-        select
-            subscription_id,
-            customer_id,
-            metadata_account_id,
-            row_number() over (
-                partition by subscription_id order by effective_at, event_rank, event_id
-            ) as event_order
-        from subscription_events
-    ) as events_numbered
-    group by subscription_id
+        nullif(trim(metadata_account_id), '') as metadata_account_id,
+        max(customer_id) as customer_id,
+        max(effective_at) as last_named_at
+    from subscription_events
+    group by 1, 2
+),
+
+subscriptions as (
+    -- the product's newest word counts, no word is none; a subscription never changes its customer
+    select
+        subscription_id,
+        max(customer_id) over (partition by subscription_id) as customer_id,
+        metadata_account_id
+    from accounts_named
+    qualify row_number() over (
+        partition by subscription_id
+        order by case when metadata_account_id is null then 1 else 0 end, last_named_at desc, metadata_account_id
+    ) = 1
 ),
 
 domains_of_customers as (
@@ -45,7 +48,7 @@ candidates as (
     select
         subscriptions.subscription_id,
         subscriptions.customer_id,
-        nullif(trim(subscriptions.metadata_account_id), '') as account_id_on_subscription,
+        subscriptions.metadata_account_id as account_id_on_subscription,
         domains_of_customers.metadata_account_id as account_id_on_customer,
         domain_accounts.account_id as account_id_by_domain
     from subscriptions

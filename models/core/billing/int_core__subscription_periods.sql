@@ -31,6 +31,8 @@ events_in_order as (
             partition by subscription_events.subscription_id
             order by subscription_events.effective_at, subscription_events.event_rank, subscription_events.event_id
         ) as next_effective_at,
+        -- what an event shows had begun by the time it was made, also where it counts from before
+        case when subscription_events.is_from_list then subscription_events.effective_at else subscription_events.event_created_at end as seen_at,
         as_of.as_of_at
     from subscription_events
     cross join as_of
@@ -70,10 +72,14 @@ edges as (
     -- what changes between two events without an event of its own: a discount starts or ends,
     -- a pause is over, the end that was scheduled is there, payment is overdue for too long
     select
-        event_id,
-        starts_at as edge_at
+        discounts.event_id,
+        discounts.starts_at as edge_at
     from discounts
-    where duration <> 'once'
+    inner join periods_dunned
+        on discounts.event_id = periods_dunned.event_id
+    where
+        discounts.duration <> 'once'
+        and discounts.starts_at > periods_dunned.seen_at
     union all
     select
         event_id,
@@ -189,6 +195,7 @@ final as (
         stretches.valid_from,
         stretches.valid_to,
         stretches.effective_at,
+        stretches.seen_at,
         stretches.scheduled_end_at,
         stretches.cancel_requested_at,
         stretches.past_due_since,

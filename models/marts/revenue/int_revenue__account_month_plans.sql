@@ -31,7 +31,7 @@ final as (
     where mrr_months.closing_mrr > 0
     qualify row_number() over (
         partition by mrr_months.account_id, mrr_months.month
-        order by mrr_day_spans.mrr_native * fx_rates.rate desc, mrr_day_spans.item_key
+        order by {{ at_rate('mrr_day_spans.mrr_native', 'fx_rates.rate') }} desc, mrr_day_spans.item_key
     ) = 1
 )
 

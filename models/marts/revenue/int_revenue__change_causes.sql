@@ -9,16 +9,8 @@ day_changes as (
 ),
 
 pairs as (
-    -- what is new or back with the evening before is no cause of the rest of the day
-    select item_changes.*
-    from item_changes
-    inner join day_changes
-        on
-            item_changes.account_id = day_changes.account_id
-            and item_changes.change_date = day_changes.change_date
-    where
-        day_changes.movement_type in ('expansion', 'contraction')
-        and not (item_changes.is_grouped and day_changes.continued_amount > 0)
+    select * from item_changes
+    where not is_grouped
 ),
 
 exchanged as (
@@ -102,19 +94,38 @@ causes_weighed as (
     group by 1, 2, 3, 4, 5
 ),
 
-causes_ranked as (
-    -- what worked against the day's net change has been netted: it shrinks the other causes
+causes_agreeing as (
     select
         *,
-        cast(abs(weight) as double)
-        / cast(sum(abs(weight)) over (partition by account_id, change_date) as double) as share_of_change,
+        weight * change_amount > 0 as has_the_sign_of_the_change,
+        max(case when weight * change_amount > 0 then 1 else 0 end) over (
+            partition by account_id, change_date
+        ) as has_any_agreeing,
+        row_number() over (
+            partition by account_id, change_date order by abs(weight) desc, cause
+        ) as weight_rank
+    from causes_weighed
+),
+
+causes_ranked as (
+    -- What worked against the day's net change has been netted: it shrinks the other causes.
+    -- Where everything did (a cent of two currencies rounded against each other), the largest has it.
+    select
+        *,
+        case
+            when has_any_agreeing = 1
+                then
+                    cast(abs(weight) as double)
+                    / cast(sum(abs(weight)) over (partition by account_id, change_date) as double)
+            else 1
+        end as share_of_change,
         row_number() over (
             partition by account_id, change_date order by abs(weight) desc, cause
         ) as size_rank
-    from causes_weighed
+    from causes_agreeing
     where
-        (change_amount > 0 and weight > 0)
-        or (change_amount < 0 and weight < 0)
+        has_the_sign_of_the_change
+        or (has_any_agreeing = 0 and weight_rank = 1)
 ),
 
 smaller_causes as (

@@ -12,6 +12,21 @@ grouped_purchases as (
     select * from {{ ref('int_revenue__grouped_purchases') }}
 ),
 
+day_changes as (
+    select * from {{ ref('int_revenue__account_day_changes') }}
+),
+
+purchases_continued as (
+    -- what is new or back with the evening before is no cause of the rest of the day
+    select grouped_purchases.*
+    from grouped_purchases
+    inner join day_changes
+        on
+            grouped_purchases.account_id = day_changes.account_id
+            and grouped_purchases.change_date = day_changes.change_date
+    where day_changes.continued_amount > 0
+),
+
 sides as (
     select
         *,
@@ -35,7 +50,7 @@ sides_counted as (
         -- both sides at the day's rate: what the exchange rate did is not the item's doing
         sides.unrounded_list_mrr_native * cast(fx_rates.rate as double) as list_mrr,
         sides.unrounded_mrr_native * cast(fx_rates.rate as double) as mrr,
-        grouped_purchases.subscription_id is not null as is_grouped,
+        purchases_continued.subscription_id is not null as is_grouped,
         count(*) over (
             partition by sides.account_id, sides.item_key, sides.change_date
         ) as count_sides
@@ -44,11 +59,11 @@ sides_counted as (
         on
             sides.currency = fx_rates.currency
             and {{ month_start('sides.change_date') }} = fx_rates.month
-    left join grouped_purchases
+    left join purchases_continued
         on
-            sides.account_id = grouped_purchases.account_id
-            and sides.subscription_id = grouped_purchases.subscription_id
-            and sides.change_date = grouped_purchases.change_date
+            sides.account_id = purchases_continued.account_id
+            and sides.subscription_id = purchases_continued.subscription_id
+            and sides.change_date = purchases_continued.change_date
             and sides.side = 'after'
 ),
 
