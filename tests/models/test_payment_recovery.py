@@ -222,7 +222,7 @@ def test_nothing_at_all_gives_empty_tables(models):
 @pytest.mark.parametrize("accounts", [150, pytest.param(3000, marks=pytest.mark.proof)])
 def test_the_demo_companys_failed_invoices_are_those_its_files_tell_of(models, tmp_path, accounts):
     generate(tmp_path, accounts=accounts, months=18, seed=9, events_per_day=1, dirt_rate=0.01)
-    assert check_against_files(models, tmp_path) >= accounts / 50
+    assert check_against_files(models, tmp_path) >= accounts / 75
 
 
 def check_against_files(models: RecoveryModels, landing: Path) -> int:
