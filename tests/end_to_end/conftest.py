@@ -22,6 +22,7 @@ PLG = Path(sys.executable).with_name("plg")
 _OF_THE_LOAD = {
     "built_load_id",
     "newest_load_id",
+    "known_in_load",
     "load_id",
     "file_id",
     "line_number",
@@ -35,6 +36,10 @@ _HISTORIES = {
     '"revenue"."int_revenue__mrr_close_log"',
     '"revenue"."fct_mrr_closes"',
     '"revenue"."fct_mrr_restatements"',
+    # what was known when a month closed
+    '"revenue"."int_revenue__journal_postings"',
+    '"revenue"."fct_journal_entries"',
+    '"revenue"."rpt_mrr_as_known"',
 }
 
 
