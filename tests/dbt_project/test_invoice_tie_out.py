@@ -16,7 +16,7 @@ from warehouse.settings import PROJECT_ROOT
 TABLES = {
     "core.fct_invoices": "invoice_id varchar, account_id varchar, status varchar, "
     "currency varchar, total_cents bigint, tax_cents bigint, created_at timestamp, "
-    "finalized_at timestamp",
+    "finalized_at timestamp, voided_at timestamp",
     "core.fct_invoice_lines": "invoice_id varchar, subscription_id varchar, item_id varchar, "
     "price_id varchar, line_type varchar, is_proration boolean, amount_cents bigint, "
     "discount_cents bigint, net_amount_cents bigint, service_start_at timestamp, "
@@ -24,7 +24,7 @@ TABLES = {
     "core.fct_subscription_item_periods": "subscription_id varchar, item_id varchar, "
     "price_id varchar, status varchar, is_trial boolean, billing_interval varchar, "
     "interval_count integer, list_mrr_cents bigint, discounted_mrr_cents bigint, "
-    "valid_from timestamp, valid_to timestamp",
+    "valid_from timestamp, valid_to timestamp, is_collection_paused boolean",
     "core.dim_fx_rates": "month date, currency varchar, rate decimal(18,8)",
     "core.dim_as_of": "as_of_at timestamp",
     "seeds.billing_intervals": "billing_interval varchar, intervals_per_year integer",
@@ -60,14 +60,14 @@ class TieOut:
         self._insert(
             "core.fct_subscription_item_periods",
             [(subscription, "i", "p", "active", False, "month", 1, 5000, 5000,
-              datetime(2025, 1, day), None)],
+              datetime(2025, 1, day), None, False)],
         )  # fmt: skip
         for month in MONTHS:
             start, end = datetime(2025, month, day), datetime(2025, month + 1, day)
             invoice = f"{subscription}-{month}"
             self._insert(
                 "core.fct_invoices",
-                [(invoice, account, "paid", "EUR", 5000, 0, start, start)],
+                [(invoice, account, "paid", "EUR", 5000, 0, start, start, None)],
             )
             self._insert(
                 "core.fct_invoice_lines",
@@ -133,13 +133,14 @@ def test_invoices_that_follow_the_subscriptions_leave_nothing_unexplained(tie_ou
             id="a total that is not that of its lines",
         ),
         pytest.param(
-            "update core.fct_invoices set status = 'void' where invoice_id = 's3-2'",
+            "update core.fct_invoices set status = 'void', voided_at = finalized_at "
+            "where invoice_id = 's3-2'",
             [("a3", 2, -55.0)],
             id="a month nobody billed",
         ),
         pytest.param(
             "insert into core.fct_invoices select 'again', account_id, status, currency, "
-            "total_cents, tax_cents, created_at, finalized_at from core.fct_invoices "
+            "total_cents, tax_cents, created_at, finalized_at, voided_at from core.fct_invoices "
             "where invoice_id = 's3-2'; "
             "insert into core.fct_invoice_lines select * replace ('again' as invoice_id) "
             "from core.fct_invoice_lines where invoice_id = 's3-2'",

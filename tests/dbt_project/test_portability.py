@@ -63,6 +63,8 @@ def test_a_python_model_is_built_only_where_the_adapter_runs_it_and_read_through
         "int_identity__linkage_pairs",
         "int_activation__discovery",
         "int_experiments__results",
+        "int_attribution__removal_effects",
+        "int_economics__cohort_irr",
     }
     for name, node in python.items():
         assert node["unrendered_config"]["enabled"] == "{{ target.type == 'duckdb' }}"

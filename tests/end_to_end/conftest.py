@@ -22,6 +22,7 @@ PLG = Path(sys.executable).with_name("plg")
 _OF_THE_LOAD = {
     "built_load_id",
     "newest_load_id",
+    "known_in_load",
     "load_id",
     "file_id",
     "line_number",
@@ -38,6 +39,7 @@ _HISTORIES = {
     # what was known when a month closed
     '"revenue"."int_revenue__journal_postings"',
     '"revenue"."fct_journal_entries"',
+    '"revenue"."rpt_mrr_as_known"',
 }
 
 

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from tests.models import revenue_oracle as oracle
+from tests.models import revenue_retention_checks
 from tests.models.revenue_models import RevenueModels
 
 KINDS = ["new", "expansion", "contraction", "churn", "reactivation", "fx"]
@@ -23,7 +24,9 @@ MANY_SEEDS = range(100, 160)
 
 @pytest.fixture(scope="module")
 def models() -> RevenueModels:
-    return RevenueModels(["fct_mrr_movements", "fct_mrr_months", "rpt_nrr"])
+    return RevenueModels(
+        ["fct_mrr_movements", "fct_mrr_months", "rpt_nrr", "rpt_revenue_health", "rpt_cohorts"]
+    )
 
 
 @contextmanager
@@ -68,6 +71,8 @@ def check(models: RevenueModels, seed: int) -> set[tuple[str, str]]:
         }, f"seed {seed}"
         assert models.violations(connection) == {}, f"seed {seed}"
         retention_is_bounded(connection)
+        accounts, as_of = revenue_retention_checks.accounts_of(connection)
+        revenue_retention_checks.check_everything(connection, accounts, as_of)
     return {(kind, cause) for _, _, kind, cause in expected}
 
 

@@ -1,6 +1,6 @@
 -- Nothing restates in silence: every closed month of every account is what was reported, plus
 -- its restatements, to the cent. A build as of a past day reads months the ledger has not
--- closed and writes nothing, so it is not asked.
+-- closed and writes nothing, so it is not asked. What rpt_mrr_as_known calls now is the month too.
 with
 
 mrr_months as (
@@ -13,6 +13,10 @@ mrr_closes as (
 
 mrr_restatements as (
     select * from {{ ref('fct_mrr_restatements') }}
+),
+
+mrr_as_known as (
+    select * from {{ ref('rpt_mrr_as_known') }}
 ),
 
 close_log as (
@@ -57,6 +61,26 @@ gathered as (
         difference as ledger_mrr
     from mrr_restatements
     cross join as_of
+),
+
+as_known_gathered as (
+    select
+        account_id,
+        month,
+        mrr_now,
+        cast(0 as decimal(18, 2)) as closing_mrr
+    from mrr_as_known
+
+    union all
+
+    select
+        mrr_months.account_id,
+        mrr_months.month,
+        cast(0 as decimal(18, 2)) as mrr_now,
+        mrr_months.closing_mrr
+    from mrr_months
+    cross join {{ ref('dim_as_of') }} as now_of_build
+    where cast({{ add_months_to('mrr_months.month', 1) }} as timestamp) <= now_of_build.as_of_at
 )
 
 select
@@ -67,3 +91,14 @@ select
 from gathered
 group by 1, 2
 having sum(now_mrr) <> sum(ledger_mrr)
+
+union all
+
+select
+    account_id,
+    month,
+    sum(closing_mrr) as now_mrr,
+    sum(mrr_now) as ledger_mrr
+from as_known_gathered
+group by 1, 2
+having sum(closing_mrr) <> sum(mrr_now)

@@ -38,7 +38,7 @@ classes_apart as (
     from tie_out
     where
         difference <> invoiced_amount - mrr
-        or difference <> contract_amount + timing_amount + proration_amount + one_time_amount + usage_amount
+        or difference <> contract_amount + void_amount + pause_amount + timing_amount + proration_amount + one_time_amount + usage_amount
         + discount_once_amount + tax_amount + rounding_amount + unexplained_amount
 ),
 

@@ -104,7 +104,7 @@ expectations as (
         -- a period much shorter than the interval is the rest of one: the first, to the billing day
         service_end_at > service_start_at
         and {{ minutes_between('service_start_at', 'service_end_at') }}
-        < {{ var('tie_out_full_period_share', 0.9) }} * interval_months * 60 * 24 * 365 / 12 as is_part_of_period,
+        < {{ var('tie_out_full_period_share') }} * interval_months * 60 * 24 * 365 / 12 as is_part_of_period,
         case
             when is_billed_again or has_ended or (is_trial and amount_cents = 0) then cast(0 as bigint)
             else cast(round(list_mrr_cents * interval_months) as bigint)

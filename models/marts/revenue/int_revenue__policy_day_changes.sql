@@ -38,14 +38,18 @@ constant_rates as (
     qualify row_number() over (partition by currency order by month desc) = 1
 ),
 
+fx_choices as (
+    select distinct fx from policies
+),
+
 rates as (
     select
         fx_rates.month,
         fx_rates.currency,
-        choices.fx,
-        case when choices.fx = 'constant' then coalesce(constant_rates.rate, fx_rates.rate) else fx_rates.rate end as rate
+        fx_choices.fx,
+        case when fx_choices.fx = 'constant' then coalesce(constant_rates.rate, fx_rates.rate) else fx_rates.rate end as rate
     from fx_rates
-    cross join (select distinct fx from policies) as choices
+    cross join fx_choices
     left join constant_rates
         on fx_rates.currency = constant_rates.currency
 ),

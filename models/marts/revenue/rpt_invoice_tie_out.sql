@@ -1,4 +1,4 @@
-{%- set classes = ['contract', 'timing', 'proration', 'one_time', 'usage', 'discount_once', 'tax', 'rounding', 'unexplained'] -%}
+{%- set classes = ['contract', 'void', 'pause', 'timing', 'proration', 'one_time', 'usage', 'discount_once', 'tax', 'rounding', 'unexplained'] -%}
 
 with
 
@@ -71,22 +71,103 @@ lines_by_invoice as (
     group by invoice_id
 ),
 
+subscription_item_periods as (
+    select * from {{ ref('fct_subscription_item_periods') }}
+),
+
+lines_that_bill as (
+    -- a credit for unused time bills nothing
+    select
+        all_lines.subscription_id,
+        all_lines.service_start_at,
+        all_lines.service_end_at,
+        all_invoices.status,
+        all_invoices.voided_at
+    from {{ ref('fct_invoice_lines') }} as all_lines
+    inner join {{ ref('fct_invoices') }} as all_invoices
+        on all_lines.invoice_id = all_invoices.invoice_id
+    where
+        all_lines.line_type = 'recurring'
+        and all_lines.amount_cents >= 0
+),
+
+items_held as (
+    select
+        *,
+        cast({{ add_months_to('month', 1) }} as timestamp) as month_ends_at
+    from close_items
+    where source = 'subscription'
+),
+
 -- an item that counted when the month closed is invoiced for that moment, by whatever invoice
 items_covered as (
+    select
+        items_held.month,
+        items_held.item_key,
+        bool_or(
+            lines_that_bill.status <> 'void'
+            and lines_that_bill.service_end_at
+            >= {{ add_hours('items_held.month_ends_at', -24 * var('tie_out_grace_days')) }}
+        ) as is_covered,
+        -- it was invoiced when the month closed, and given up later
+        bool_or(
+            lines_that_bill.status = 'void'
+            and lines_that_bill.voided_at >= items_held.month_ends_at
+            and lines_that_bill.service_end_at
+            >= {{ add_hours('items_held.month_ends_at', -24 * var('tie_out_grace_days')) }}
+        ) as is_covered_by_void,
+        max(case when lines_that_bill.status <> 'void' then lines_that_bill.service_end_at end) as covered_until_at
+    from items_held
+    inner join lines_that_bill
+        on
+            items_held.source_id = lines_that_bill.subscription_id
+            and items_held.month_ends_at > lines_that_bill.service_start_at
+    group by 1, 2
+),
+
+-- the next bill fell in a pause of collection: it was never written
+items_paused as (
     select distinct
-        close_items.month,
-        close_items.item_key
-    from close_items
-    inner join invoice_lines
-        on close_items.source_id = invoice_lines.subscription_id
+        items_covered.month,
+        items_covered.item_key
+    from items_covered
+    inner join items_held
+        on
+            items_covered.month = items_held.month
+            and items_covered.item_key = items_held.item_key
+    inner join subscription_item_periods
+        on
+            items_held.source_id = subscription_item_periods.subscription_id
+            and {{ add_hours('items_covered.covered_until_at', 24 * var('tie_out_grace_days')) }}
+            >= subscription_item_periods.valid_from
+            and coalesce(items_covered.covered_until_at < subscription_item_periods.valid_to, true)
     where
-        close_items.source = 'subscription'
-        and invoice_lines.line_type = 'recurring'
-        -- a credit for unused time bills nothing
-        and invoice_lines.amount_cents >= 0
-        and invoice_lines.service_start_at < cast({{ add_months_to('close_items.month', 1) }} as timestamp)
-        and invoice_lines.service_end_at
-        >= cast({{ add_days(add_months_to('close_items.month', 1), -1 * var('tie_out_grace_days', 1)) }} as timestamp)
+        not items_covered.is_covered
+        and subscription_item_periods.is_collection_paused
+),
+
+mrr_classed as (
+    select
+        close_items.account_id,
+        close_items.month,
+        close_items.currency,
+        close_items.mrr_native,
+        case
+            when close_items.source = 'contract' then 'contract'
+            when items_covered.is_covered then 'timing'
+            when items_covered.is_covered_by_void then 'void'
+            when items_paused.item_key is not null then 'pause'
+            else 'unexplained'
+        end as class
+    from close_items
+    left join items_covered
+        on
+            close_items.month = items_covered.month
+            and close_items.item_key = items_covered.item_key
+    left join items_paused
+        on
+            close_items.month = items_paused.month
+            and close_items.item_key = items_paused.item_key
 ),
 
 gathered as (
@@ -106,6 +187,8 @@ gathered as (
         -- a total that is not that of its lines
         invoices.total_cents - invoices.tax_cents - coalesce(lines_by_invoice.lines_cents, 0) as unexplained_cents,
         cast(0 as decimal(18, 3)) as contract_native,
+        cast(0 as decimal(18, 3)) as void_native,
+        cast(0 as decimal(18, 3)) as pause_native,
         cast(0 as decimal(18, 3)) as timing_native,
         cast(0 as decimal(18, 3)) as unexplained_native,
         1 as count_invoices
@@ -131,6 +214,8 @@ gathered as (
         rounding_cents,
         unexplained_cents,
         cast(0 as decimal(18, 3)) as contract_native,
+        cast(0 as decimal(18, 3)) as void_native,
+        cast(0 as decimal(18, 3)) as pause_native,
         cast(0 as decimal(18, 3)) as timing_native,
         cast(0 as decimal(18, 3)) as unexplained_native,
         0 as count_invoices
@@ -140,9 +225,9 @@ gathered as (
 
     -- the MRR itself, with the sign it has in the difference
     select
-        close_items.account_id,
-        close_items.month,
-        close_items.currency,
+        account_id,
+        month,
+        currency,
         0 as invoiced_cents,
         0 as proration_cents,
         0 as one_time_cents,
@@ -152,21 +237,11 @@ gathered as (
         0 as discount_once_cents,
         0 as rounding_cents,
         0 as unexplained_cents,
-        case when close_items.source = 'contract' then -close_items.mrr_native else 0 end as contract_native,
-        case
-            when close_items.source = 'subscription' and items_covered.item_key is not null then -close_items.mrr_native
-            else 0
-        end as timing_native,
-        case
-            when close_items.source = 'subscription' and items_covered.item_key is null then -close_items.mrr_native
-            else 0
-        end as unexplained_native,
+        {%- for class in ['contract', 'void', 'pause', 'timing', 'unexplained'] %}
+        case when class = '{{ class }}' then -mrr_native else 0 end as {{ class }}_native,
+        {%- endfor %}
         0 as count_invoices
-    from close_items
-    left join items_covered
-        on
-            close_items.month = items_covered.month
-            and close_items.item_key = items_covered.item_key
+    from mrr_classed
 ),
 
 summed_by_currency as (
@@ -178,7 +253,9 @@ summed_by_currency as (
         {%- for class in ['invoiced', 'proration', 'one_time', 'usage', 'tax', 'discount_once', 'rounding'] %}
         cast(sum(gathered.{{ class }}_cents) as decimal(18, 0)) / coalesce(max(minor_units.minor_units), 100) as {{ class }}_native,
         {%- endfor %}
-        sum(gathered.contract_native) as contract_native,
+        {%- for class in ['contract', 'void', 'pause'] %}
+        sum(gathered.{{ class }}_native) as {{ class }}_native,
+        {%- endfor %}
         {%- for class in ['timing', 'unexplained'] %}
         cast(sum(gathered.{{ class }}_cents) as decimal(18, 0)) / coalesce(max(minor_units.minor_units), 100)
         + sum(gathered.{{ class }}_native) as {{ class }}_native,
@@ -253,7 +330,7 @@ final as (
             unexplained_amount + case when abs(left_over_amount) > lost_in_exchange then left_over_amount else 0 end
             as decimal(18, 2)
         ) as unexplained_amount,
-        cast(mrr * {{ var('tie_out_unexplained_share', 0.005) }} as decimal(18, 4)) as tolerated_amount,
+        cast(mrr * {{ var('tie_out_unexplained_share') }} as decimal(18, 4)) as tolerated_amount,
         cast(count_invoices as bigint) as count_invoices
     from left_over
 )

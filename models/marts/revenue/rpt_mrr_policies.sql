@@ -1,6 +1,6 @@
 {%- set measures = [
     'starting_mrr', 'new_mrr', 'expansion_mrr', 'contraction_mrr', 'churn_mrr', 'reactivation_mrr',
-    'fx_mrr', 'closing_mrr', 'retained_mrr', 'returned_mrr', 'kept_mrr', 'count_churned', 'count_paying',
+    'fx_mrr', 'closing_mrr', 'retained_mrr', 'returned_mrr', 'kept_mrr', 'count_churned',
 ] -%}
 
 with
@@ -37,8 +37,9 @@ default_totals as (
         month,
         window_months,
         {%- for measure in measures %}
-        sum({{ measure }}) as {{ measure }}{{ "," if not loop.last }}
+        sum({{ measure }}) as {{ measure }},
         {%- endfor %}
+        sum(count_paying) as count_paying
     from default_windows
     group by 1, 2
 ),
@@ -58,8 +59,9 @@ gathered as (
         default_windows.month,
         default_windows.window_months,
         {%- for measure in measures %}
-        -default_windows.{{ measure }} as {{ measure }}{{ "," if not loop.last }}
+        -default_windows.{{ measure }} as {{ measure }},
         {%- endfor %}
+        -default_windows.count_paying as count_paying
     from default_windows
     inner join accounts_concerned
         on default_windows.account_id = accounts_concerned.account_id
@@ -74,8 +76,9 @@ gathered as (
         policy_windows.month,
         policy_windows.window_months,
         {%- for measure in measures %}
-        policy_windows.{{ measure }}{{ "," if not loop.last }}
+        policy_windows.{{ measure }},
         {%- endfor %}
+        policy_windows.count_paying
     from policy_windows
     inner join policies
         on policy_windows.policy_key = policies.policy_key
@@ -88,8 +91,9 @@ summed as (
         month,
         window_months,
         {%- for measure in measures %}
-        sum({{ measure }}) as {{ measure }}{{ "," if not loop.last }}
+        sum({{ measure }}) as {{ measure }},
         {%- endfor %}
+        sum(count_paying) as count_paying
     from gathered
     group by 1, 2, 3
 ),
@@ -137,7 +141,7 @@ final as (
         cast(months.{{ movement }}_mrr as decimal(18, 2)) as {{ movement }}_mrr,
         {%- endfor %}
         cast(months.closing_mrr as decimal(18, 2)) as closing_mrr,
-        cast(months.closing_mrr - default_totals.closing_mrr as decimal(18, 2)) as difference_to_default,
+        cast(months.closing_mrr - coalesce(default_totals.closing_mrr, 0) as decimal(18, 2)) as difference_to_default,
         cast(months.count_paying as bigint) as count_accounts_paying,
         cast(months.count_churned as bigint) as count_accounts_churned,
         months.nrr as nrr_1m,
@@ -150,7 +154,7 @@ final as (
             months.policy_key = years.policy_key
             and months.month = years.month
             and years.window_months = 12
-    inner join default_totals
+    left join default_totals
         on
             months.month = default_totals.month
             and default_totals.window_months = 1

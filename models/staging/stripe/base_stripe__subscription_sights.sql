@@ -18,6 +18,7 @@ events_numbered as (
     select
         file_id,
         line_number,
+        event_id,
         event_type,
         object_id as subscription_id,
         created_at as seen_at,
@@ -61,6 +62,7 @@ lines_of_both as (
     select
         file_id,
         line_number,
+        event_id,
         subscription_id,
         event_type,
         seen_at
@@ -72,6 +74,7 @@ lines_of_both as (
     select
         file_id,
         line_number,
+        'list' as event_id,
         subscription_id,
         'list.subscription' as event_type,
         seen_at
@@ -87,7 +90,7 @@ first_lines as (
     from lines_of_both
     qualify row_number() over (
         partition by subscription_id
-        order by seen_at, case when event_type like '%.created' then 0 else 1 end, file_id, line_number
+        order by seen_at, case when event_type like '%.created' then 0 else 1 end, event_id
     ) = 1
 ),
 
