@@ -2,7 +2,6 @@
 second computation, day by day."""
 
 import copy
-import os
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -416,9 +415,8 @@ def test_an_installation_that_began_empty_closes_its_first_months_when_there_is_
 
 # -- random books ---------------------------------------------------------------------------
 
-EXAMPLES = int(os.environ.get("RECOGNITION_EXAMPLES", "8"))
 QUICK = settings(
-    max_examples=EXAMPLES,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -570,6 +568,16 @@ def check_journal(models: RecognitionModels) -> None:
 @QUICK
 @given(books=some_books())
 def test_random_books_are_recognised_as_day_by_day_and_the_journal_balances(models, books):
+    models.forget()
+    models.run(books)
+    check_against_the_naive(models, books)
+    check_journal(models)
+
+
+@pytest.mark.proof
+@settings(QUICK, max_examples=100)
+@given(books=some_books())
+def test_a_hundred_random_books_are_recognised_as_day_by_day(models, books):
     models.forget()
     models.run(books)
     check_against_the_naive(models, books)
