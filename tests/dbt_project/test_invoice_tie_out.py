@@ -133,7 +133,8 @@ def test_invoices_that_follow_the_subscriptions_leave_nothing_unexplained(tie_ou
             id="a total that is not that of its lines",
         ),
         pytest.param(
-            "update core.fct_invoices set status = 'void', voided_at = finalized_at where invoice_id = 's3-2'",
+            "update core.fct_invoices set status = 'void', voided_at = finalized_at "
+            "where invoice_id = 's3-2'",
             [("a3", 2, -55.0)],
             id="a month nobody billed",
         ),
