@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from dagster_plg import model_commands
 from dagster_plg.memory import collect_rarely, end_quickly
 from warehouse.settings import Settings
 
@@ -32,8 +33,11 @@ demo = typer.Typer(help="The demo company.", no_args_is_help=True)
 app.add_typer(demo, name="demo")
 identity = typer.Typer(help="Who is who, and how we know.", no_args_is_help=True)
 app.add_typer(identity, name="identity")
+app.add_typer(model_commands.app, name="model")
 experiments = typer.Typer(help="Planning experiments.", no_args_is_help=True)
 app.add_typer(experiments, name="experiments")
+journal = typer.Typer(help="The journal for the ERP.", no_args_is_help=True)
+app.add_typer(journal, name="journal")
 
 # a pipe has no width: wide enough that no figure is cut
 out = Console(width=None if sys.stdout.isatty() else 140)
@@ -457,6 +461,28 @@ def experiments_size(
         _print_json({"units_per_variant": units})
     else:
         out.print(f"{units:,} units in each variant", highlight=False)
+
+
+@journal.command("export")
+def journal_export(
+    month: Annotated[str, typer.Option(help="The month posted in, such as 2026-05.")],
+    file: Annotated[Path, typer.Option("--out", help="CSV file to write.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """A month's entries as CSV: balanced; of a closed month the same bytes every time."""
+    from warehouse.journal import NotAMonth, export_journal, parse_month, write_journal
+    from warehouse.query import QueryError
+
+    try:
+        export = export_journal(Settings(), parse_month(month))
+    except (NotAMonth, QueryError) as error:
+        raise _fail(str(error)) from None
+    write_journal(export, file)
+    if as_json:
+        _print_json({"file": str(file), "lines": export.count_lines, "is_closed": export.is_closed})
+    else:
+        state = "closed, final" if export.is_closed else "not closed yet, provisional"
+        out.print(f"{export.count_lines:,} lines of {month} ({state}): {file}", highlight=False)
 
 
 @app.command()

@@ -5,6 +5,7 @@ share this process, and one parsed manifest.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cache
 from graphlib import TopologicalSorter
@@ -24,9 +25,9 @@ from dagster import (
     TableSchema,
 )
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
-from dbt.artifacts.resources.types import NodeType
+from dbt.artifacts.resources import DependsOn
 
-from warehouse.dbt import DBT_PROJECT_DIR, QUICK, run_dbt
+from warehouse.dbt import DBT_PROJECT_DIR, QUICK, NodeFinished, run_dbt, running_dbt
 from warehouse.dbt_state import (
     are_definitions_built,
     definitions_built,
@@ -88,11 +89,11 @@ def _layer(node: Mapping[str, Any]) -> str:
 @dataclass
 class DbtProjectState:
     """The parsed project: the manifest as plain dictionaries and as dbt's own object, whole and
-    without its tests, and the fingerprint of the files it was parsed from."""
+    cut to each layer, and the fingerprint of the files it was parsed from."""
 
     manifest_json: dict[str, Any]
     manifest: Any = field(repr=False)
-    without_tests: Any = field(repr=False)
+    by_layer: dict[str, Any] = field(repr=False)
     fingerprint: str
 
 
@@ -109,18 +110,29 @@ def parsed_project() -> DbtProjectState:
     # not from dbt's manifest.json, which another process may be writing
     manifest = result.result
     manifest_json = manifest.writable_manifest().to_dict(omit_none=False)
-    return DbtProjectState(manifest_json, manifest, _without_tests(manifest), fingerprint)
-
-
-def _without_tests(manifest: Any) -> Any:
-    """What a build needs: most of a project's nodes are tests, and dbt draws the graph of all it
-    is given with every command."""
-    nodes = {
-        unique_id: node
-        for unique_id, node in manifest.nodes.items()
-        if node.resource_type != NodeType.Test
+    by_layer = {
+        layer: _cut_to_layer(manifest, manifest_json["nodes"], layer) for layer in LAYER_ORDER
     }
-    return replace(manifest, nodes=nodes, unit_tests={})
+    return DbtProjectState(manifest_json, manifest, by_layer, fingerprint)
+
+
+def _cut_to_layer(manifest: Any, nodes: Mapping[str, Any], layer: str) -> Any:
+    """What a build of ``layer`` needs of dbt's manifest: its models and the project's hooks, and
+    what the models read, without what stands behind that. dbt draws the graph of all it is given
+    with every command, and two thirds of a project are tests."""
+    here = {
+        unique_id
+        for unique_id, node in nodes.items()
+        if node["resource_type"] == "operation"
+        or (node["resource_type"] in ("model", "seed") and _layer(node) == layer)
+    }
+    read = {parent for one in here for parent in nodes[one]["depends_on"].get("nodes", ())}
+    kept = {unique_id: manifest.nodes[unique_id] for unique_id in here}
+    for unique_id in (read - here) & manifest.nodes.keys():
+        kept[unique_id] = copy(manifest.nodes[unique_id])
+        if hasattr(kept[unique_id].depends_on, "nodes"):
+            kept[unique_id].depends_on = DependsOn()
+    return replace(manifest, nodes=kept, unit_tests={}, exposures={})
 
 
 @cache
@@ -140,29 +152,16 @@ def layer_of(key: AssetKey) -> str:
 
 
 def _columns_and_rows(
-    settings: Settings, relations: list[tuple[str, str]]
-) -> dict[tuple[str, str], tuple[list[tuple[str, str]], int | None]]:
-    """Columns of every relation, and the row count of every table (views cost a scan)."""
-    found = {}
-    with duckdb.connect(str(settings.warehouse_path)) as connection:
-        columns: dict[tuple[str, str], list[tuple[str, str]]] = {}
-        for schema, table, column, data_type in connection.execute(
-            "select schema_name, table_name, column_name, data_type from duckdb_columns() "
-            "where not internal order by schema_name, table_name, column_index"
-        ).fetchall():
-            columns.setdefault((schema, table), []).append((column, data_type))
-        tables = set(
-            connection.execute(
-                "select schema_name, table_name from duckdb_tables() where not internal"
-            ).fetchall()
-        )
-        for schema, name in relations:
-            count = None
-            if (schema, name) in tables:
-                row = connection.execute(f'select count(*) from "{schema}"."{name}"').fetchone()
-                count = row[0] if row else None
-            found[(schema, name)] = (columns.get((schema, name), []), count)
-    return found
+    connection: duckdb.DuckDBPyConnection, schema: str, name: str, is_view: bool
+) -> tuple[list[tuple[str, str]], int | None]:
+    """Columns of a relation, and the row count of a table (of a view it would be a scan)."""
+    relation = connection.table(f'"{schema}"."{name}"')
+    columns = [(c, str(t)) for c, t in zip(relation.columns, relation.types, strict=True)]
+    if is_view:
+        return columns, None
+    # all rows fetched: a result left open keeps what follows at the state of now
+    ((count,),) = connection.execute(f'select count(*) from "{schema}"."{name}"').fetchall()
+    return columns, count
 
 
 def _table_metadata(
@@ -230,6 +229,23 @@ def _parents_first(nodes: Mapping[str, Any], chosen: set[str]) -> Iterator[str]:
     return (unique_id for unique_id in order.static_order() if unique_id in chosen)
 
 
+def _take_ready(nodes: Mapping[str, Any], waiting: list[str], building: Set[str]) -> list[str]:
+    """Take from ``waiting``, parents first, what stands on nothing that is still ``building``."""
+    ready: list[str] = []
+    held = set(building)
+    for unique_id in waiting.copy():
+        if held.isdisjoint(nodes[unique_id]["depends_on"].get("nodes", ())):
+            ready.append(unique_id)
+            waiting.remove(unique_id)
+        else:
+            held.add(unique_id)
+    return ready
+
+
+def _unchanged(key: AssetKey) -> MaterializeResult:
+    return MaterializeResult(asset_key=key, metadata={"note": "unchanged: not built again"})
+
+
 def run_dbt_layer(
     context: AssetExecutionContext, settings: Settings, layer: str, select: str
 ) -> Iterator[MaterializeResult | AssetCheckResult]:
@@ -245,70 +261,87 @@ def run_dbt_layer(
     state = parsed_project()
     nodes = state.manifest_json["nodes"]
     definitions = _definitions(nodes)
-    are_built = are_definitions_built(settings, state.fingerprint, set(definitions))
+    builds_definitions = layer == "staging"
+    are_built = builds_definitions and are_definitions_built(
+        settings, state.fingerprint, set(definitions)
+    )
     seeds = {one["unique_id"] for one in definitions.values() if one["resource_type"] == "seed"}
     skipped: list[str] = []
     command = ["build"]  # no tests: the manifest below has none
     if context.is_subset:
         select = " ".join(sorted(key.path[-1] for key in context.selected_asset_keys))
-    elif layer == "staging" and are_built:
+    elif are_built:
         skipped = [node["unique_id"] for node in definitions.values()]
         command += ["--exclude", "resource_type:seed", "fqn:plg.staging,config.materialized:view"]
+    if skipped or not builds_definitions:
+        command += ["--vars", "{keeps_definitions: true}"]
     tests = compiled_tests(settings, state.manifest, state.fingerprint)
     if context.is_subset and not context.selected_asset_keys:  # a click on a check
         checks, outcomes = _checks(context, settings, layer, tests)
         yield from checks
         _fail_if([f"{o.name}: {o.message}" for o in outcomes if o.is_failure])
         return
-    outcome = run_dbt(
-        settings,
-        [*QUICK, *command, "--select", *select.split()],
-        manifest=state.without_tests,
-    )
+    translator = PlgTranslator()
+    finished: dict[str, NodeFinished] = {}
+    waiting = list(_parents_first(nodes, set(skipped)))
+    building = {
+        unique_id
+        for unique_id, node in nodes.items()
+        if node["resource_type"] == "model" and _layer(node) == layer
+    }.difference(skipped)
+    arguments = [*QUICK, *command, "--select", *select.split()]
+    with (
+        duckdb.connect(str(settings.warehouse_path)) as connection,
+        running_dbt(settings, arguments, state.by_layer[layer]) as running,
+    ):
+        for one in running:
+            # Dagster is told of a model after its parents
+            for unique_id in _take_ready(nodes, waiting, building):
+                yield _unchanged(translator.get_asset_key(nodes[unique_id]))
+            building.discard(one.unique_id)
+            node = nodes.get(one.unique_id, {})
+            if node.get("resource_type") not in ("model", "seed"):
+                continue  # a hook
+            finished[one.unique_id] = one
+            if one.status == "success":
+                is_view = node["config"]["materialized"] == "view"
+                columns, count = _columns_and_rows(
+                    connection, node["schema"], node["name"], is_view
+                )
+                yield MaterializeResult(
+                    asset_key=translator.get_asset_key(node),
+                    metadata=_table_metadata(node, columns, count, one.seconds),
+                )
+        outcome = running.outcome
+    for unique_id in waiting:
+        yield _unchanged(translator.get_asset_key(nodes[unique_id]))
     if outcome.exception is not None:
         raise Failure(f"dbt stopped: {outcome.exception}")
-    results = {
-        r.node.unique_id: r
-        for r in outcome.result.results
-        if nodes.get(r.node.unique_id, {}).get("resource_type") in ("model", "seed")
-    }
-    built = {
-        unique_id: result
-        for unique_id, result in results.items()
-        if str(result.status) == "success"
-    }
-    tables = _columns_and_rows(
-        settings, [(nodes[unique_id]["schema"], nodes[unique_id]["name"]) for unique_id in built]
-    )
-    translator = PlgTranslator()
-    for unique_id in _parents_first(nodes, {*skipped, *built}):
-        node = nodes[unique_id]
-        metadata: dict[str, Any] = {"note": "unchanged: not built again"}
-        if unique_id in built:
-            columns, count = tables[(node["schema"], node["name"])]
-            metadata = _table_metadata(node, columns, count, built[unique_id].execution_time)
-        yield MaterializeResult(asset_key=translator.get_asset_key(node), metadata=metadata)
+    built = {unique_id for unique_id, one in finished.items() if one.status == "success"}
     failures = [
-        f"{result.node.name}: {result.message}"
-        for result in results.values()
-        if str(result.status) in _FAILED
+        f"{nodes[unique_id]['name']}: {one.message}"
+        for unique_id, one in finished.items()
+        if one.status in _FAILED
     ]
     checks, outcomes = _checks(
         context,
         settings,
         layer,
         tests,
-        not_built=results.keys() - built.keys(),
+        not_built=finished.keys() - built,
         unchanged=seeds & set(skipped),
     )
     failures += [f"{o.name}: {o.message}" for o in outcomes if o.is_failure]
-    all_built = are_built or (layer == "staging" and not context.is_subset)
     # seeds that a test complains of are built and asked again
     all_passed = not failures and all(
         o.status == "pass" for o in outcomes if _reads_only(nodes[o.unique_id], seeds)
     )
+    all_built = builds_definitions and (are_built or not context.is_subset)
     # seeds are read when they are built: edited since the parse, they are another project's
-    if outcome.success and all_built and all_passed and project_fingerprint() == state.fingerprint:
+    if (
+        outcome.success and all_built and all_passed and not skipped
+        and project_fingerprint() == state.fingerprint
+    ):  # fmt: skip
         definitions_built(settings, state.fingerprint)
     yield from checks
     context.log.info(

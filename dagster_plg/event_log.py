@@ -74,6 +74,13 @@ class KeptOpenEventLogStorage(SqliteEventLogStorage):
             found.add(table_name)
         return table_name in found
 
+    def has_secondary_index(self, name: str) -> bool:
+        """Asked with every event of an asset; a migration once done stays."""
+        found = self.__dict__.setdefault("_migrations_found", set())
+        if name not in found and super().has_secondary_index(name):
+            found.add(name)
+        return name in found
+
     def dispose(self) -> None:
         with self._db_lock:
             for engine in self.__dict__.get("_engines", {}).values():

@@ -365,7 +365,7 @@ class Biller:
     def subscribe(
         self, account: Account, customer: str, at: int, plan: str, interval: str, seats: int,
         trial_days: int = 0, reason: str = "subscription_create", currency: str | None = None,
-        is_second: bool = False, is_plain: bool = False, plan_items: tuple[str, ...] = (),
+        is_second: bool = False, is_plain: bool = False,
     ) -> Subscription:  # fmt: skip
         """`is_plain`: as it stands, without a discount of chance or another rarity."""
         rng, luck = self.rng, self.luck
@@ -381,7 +381,6 @@ class Biller:
             start=at,
             created=at,
             is_second=is_second,
-            items=tuple(Item(self.books.new_id("si_"), name) for name in plan_items),
         )
         late = 0
         if not trial_days and not is_plain:
@@ -400,7 +399,7 @@ class Biller:
                 sub.interval = "quarter"
             if sub.interval == "month" and luck.random() < 0.12:
                 sub.items = (Item(self.books.new_id("si_"), plans.METERED),)
-            if luck.random() < 0.04 and not sub.discount_id:
+            if luck.random() < 0.08 and not sub.discount_id:
                 late = int(luck.integers(2, 40)) * DAY
         sub.period_start = at
         if trial_days:

@@ -2,8 +2,9 @@
 
 A seed and a view are their definition: once built, they change only with the project. The
 project's fingerprint, kept in the warehouse itself, tells whether they must be built again.
-Every dbt command that builds or tests forgets it when it starts (``on-run-start``); who builds
-all of them, or leaves them as they were, writes it down again. Views and seeds that somebody
+Every dbt command that builds or tests forgets it when it starts (``on-run-start``), but for one
+that is told to leave them alone (variable ``keeps_definitions``); who builds all of them writes it
+down again. Views and seeds that somebody
 changed in the warehouse by hand are noticed: their SQL and rows are part of what is remembered.
 """
 

@@ -36,9 +36,12 @@ PUBLIC_SCHEMAS = (
     "funnel",
     "retention",
     "revenue",
+    "packaging",
     "pql",
     "loops",
     "experiments",
+    "attribution",
+    "economics",
     "syncs",
 )
 PUBLIC_PREFIXES = ("dim_", "fct_", "rpt_", "bridge_", "sync_")

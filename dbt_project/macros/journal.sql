@@ -17,18 +17,18 @@ posted as (
         entry_key,
         account_key,
         entry_month,
+        currency,
         reporting_currency,
         min(reference) as reference,
         min(invoice_id) as invoice_id,
         min(account_id) as account_id,
         min(customer_id) as customer_id,
         min(entry_type) as entry_type,
-        min(currency) as currency,
         sum(amount_cents) as amount_cents,
         sum(reporting_cents) as reporting_cents
     from {{ postings }}
     where account_key is not null
-    group by 1, 2, 3, 4
+    group by 1, 2, 3, 4, 5
 ),
 
 differences as (
@@ -52,6 +52,7 @@ differences as (
             journal_due.entry_key = posted.entry_key
             and journal_due.account_key = posted.account_key
             and journal_due.entry_month = posted.entry_month
+            and journal_due.currency = posted.currency
             and journal_due.reporting_currency = posted.reporting_currency
 ),
 
@@ -77,7 +78,8 @@ pending as (
         -- keys
         'je_' || md5(
             pending_lines.entry_key || '|' || cast(pending_lines.entry_month as varchar) || '|'
-            || cast(pending_lines.posted_month as varchar) || '|' || pending_lines.reporting_currency
+            || cast(pending_lines.posted_month as varchar) || '|' || pending_lines.currency || '|'
+            || pending_lines.reporting_currency
         ) as entry_id,
         pending_lines.account_key,
         pending_lines.entry_key,

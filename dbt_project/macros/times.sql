@@ -148,6 +148,20 @@
 {%- endmacro %}
 
 
+{#- How many times `collect_times` put together. -#}
+{% macro count_times(column) -%}
+    {{ return(adapter.dispatch('count_times', 'plg')(column)) }}
+{%- endmacro %}
+
+{% macro default__count_times(column) -%}
+    len({{ column }})
+{%- endmacro %}
+
+{% macro spark__count_times(column) -%}
+    size({{ column }})
+{%- endmacro %}
+
+
 {#- A timestamp `minutes` whole minutes before `value`. -#}
 {% macro minutes_before(value, minutes) -%}
     {{ return(adapter.dispatch('minutes_before', 'plg')(value, minutes)) }}

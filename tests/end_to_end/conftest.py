@@ -36,6 +36,9 @@ _HISTORIES = {
     '"revenue"."int_revenue__mrr_close_log"',
     '"revenue"."fct_mrr_closes"',
     '"revenue"."fct_mrr_restatements"',
+    # what was known when a month closed
+    '"revenue"."int_revenue__journal_postings"',
+    '"revenue"."fct_journal_entries"',
     '"revenue"."rpt_mrr_as_known"',
 }
 

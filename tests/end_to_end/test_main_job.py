@@ -1,7 +1,9 @@
 """The whole job on a demo company: files in, marts equal to the truth, CRMs filled."""
 
+import csv
 import json
 import sqlite3
+from collections import defaultdict
 from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,7 +11,8 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from tests.models import naive_experiments
+from tests.models import naive_attribution, naive_experiments, naive_recognition
+from tests.models.landed_books import books_of
 
 pytestmark = pytest.mark.pipeline
 
@@ -146,6 +149,140 @@ def test_people_signed_up_when_they_did(both):
     assert differing == 0
 
 
+def test_attribution_equals_a_naive_computation_from_paths(both):
+    """Every conversion by every rule; the Markov chain walked step by step."""
+    company = naive_attribution.Company(both)
+    found = {
+        (conversion, model, touch): (credit, value)
+        for conversion, model, touch, credit, value in both.execute(
+            "select conversion_id, model, touch_id, credit, value from attribution.fct_credits"
+        ).fetchall()
+    }
+    assert {c.type for c in company.conversions} == {"signup", "mql", "pql", "first_payment"}
+    effects = {
+        kind: naive_attribution.removal_effects(
+            *company.paths(kind, "person" if kind in ("signup", "mql") else "account")
+        )
+        for kind in ("signup", "mql", "pql", "first_payment")
+    }
+    expected, untouched = {}, 0
+    for conversion in company.conversions:
+        key = f"{conversion.type} {conversion.entity}"
+        path = company.path(conversion.entity, conversion.at)
+        untouched += not path
+        for rule in [*naive_attribution.RULES, "markov"]:
+            if not path:
+                expected[key, rule, None] = (1, conversion.value)
+                continue
+            if rule == "markov":
+                channels = [touch.channel for touch in path]
+                total = sum(effects[conversion.type][channel] for channel in set(channels))
+                shares = [
+                    effects[conversion.type][channel] / total / channels.count(channel)
+                    for channel in channels
+                ]
+            else:
+                shares = naive_attribution.weights(rule, path)
+            for touch, share in zip(path, shares, strict=True):
+                expected[key, rule, touch.touch_id] = (share, conversion.value)
+    assert len(expected) > 3000
+    assert untouched < len(company.conversions) / 5
+    wrong = []
+    for key, (share, value) in expected.items():
+        credit, given = found.pop(key, (0, 0))
+        # what rounding left of all touches of a path may be at one
+        if abs(float(credit) - float(share)) > 1e-8:
+            wrong.append((key, credit, float(share)))
+        if value is not None and abs(float(given) - float(value) * float(share)) > 0.3:
+            wrong.append((key, given, float(value) * float(share)))
+    assert wrong == []
+    assert found == {}, "credit for a touch that led to no such conversion"
+
+
+def _costs_of_files(landing) -> dict[str, Decimal]:
+    """Month → all that was spent on winning customers, straight from the files."""
+    costs: dict[str, Decimal] = defaultdict(Decimal)
+    for file, kinds in (
+        ("marketing_spend", None),
+        ("gtm_costs", {"sales", "marketing", "onboarding", "tooling"}),
+    ):
+        with (landing / file / f"{file}.csv").open(newline="") as lines:
+            for row in csv.DictReader(lines):
+                assert row.get("currency", "USD") == "USD"
+                if kinds is None or row["kind"] in kinds:
+                    costs[(row.get("date") or row["month"])[:7]] += Decimal(row["amount"])
+    return costs
+
+
+def test_cac_is_what_the_files_cost_over_the_customers_that_truly_began(demo_run, both):
+    costs = _costs_of_files(demo_run.landing)
+    customers = dict(
+        both.execute(
+            "select strftime(first_month, '%Y-%m'), count(*) from (select account_id, "
+            "min(month) as first_month from truth_mrr_months where new_mrr > 0 group by 1) "
+            "group by 1"
+        ).fetchall()
+    )
+    found = both.execute(
+        "select strftime(month, '%Y-%m'), acquisition_cost, new_customers, cac "
+        "from economics.rpt_unit_economics where channel = 'all' order by 1"
+    ).fetchall()
+    assert len(found) >= 14 and sum(customers.values()) == sum(row[2] for row in found) > 5
+    for month, cost, won, cac in found:
+        assert cost == costs[month], month
+        assert won == customers.get(month, 0), month
+        expected = None if not won else round(cost / won, 2)
+        assert cac is None if expected is None else abs(cac - expected) <= Decimal("0.01"), month
+
+
+def test_cohorts_return_the_margin_of_their_true_revenue_and_irr_makes_it_worth_nothing(
+    demo_run, both
+):
+    costs = _costs_of_files(demo_run.landing)
+    true = both.execute(
+        "select strftime(first_month, '%Y-%m'), month, sum(closing_mrr) from truth_mrr_months "
+        "join (select account_id, min(month) as first_month from truth_mrr_months "
+        "where new_mrr > 0 group by 1) using (account_id) group by 1, 2"
+    ).fetchall()
+    margin = {(cohort, month): mrr * Decimal("0.8") for cohort, month, mrr in true}
+    flows: dict[str, list[float]] = defaultdict(list)
+    for cohort, month, since, flow in both.execute(
+        "select strftime(cohort_month, '%Y-%m'), month, months_since, net_cash_flow "
+        "from economics.fct_cohort_cash_flows order by 1, 2"
+    ).fetchall():
+        cost = costs[cohort] * Decimal("1.25") if since == 0 else 0
+        assert abs(flow - (margin.get((cohort, month), 0) - cost)) <= Decimal("0.01"), cohort
+        flows[cohort].append(float(flow))
+    returns = both.execute(
+        "select strftime(cohort_month, '%Y-%m'), irr_monthly from economics.rpt_cohort_returns"
+    ).fetchall()
+    assert {cohort for cohort, _ in returns} == set(flows)
+    assert sum(rate is not None for _, rate in returns) > 3
+    for cohort, rate in returns:
+        changes = min(flows[cohort]) < 0 < max(flows[cohort])
+        assert (rate is not None) == changes, cohort
+        if changes:
+            worth = sum(flow / (1 + rate) ** n for n, flow in enumerate(flows[cohort]))
+            paid = sum(abs(flow) / (1 + rate) ** n for n, flow in enumerate(flows[cohort]))
+            assert abs(worth) < 1e-9 * paid, cohort
+
+
+def test_every_target_is_compared_and_the_growth_model_reads_what_was_measured(demo_run, both):
+    ((compared,),) = both.execute("select count(*) from economics.rpt_targets").fetchall()
+    assert compared == sum(
+        len(file.read_text().splitlines()) - 1 for file in (demo_run.landing / "targets").iterdir()
+    )
+    answer = json.loads(demo_run.plg("model", "bookings", "--json").output)
+    inputs = {name: part["value"] for name, part in answer["inputs"].items()}
+    assert all(part["source"].startswith("measured 20") for part in answer["inputs"].values())
+    assert answer["bookings"] == pytest.approx(
+        inputs["monthly_signups"] * 12 * inputs["activation_rate"]
+        * inputs["free_to_paid_rate"] * inputs["acv"]
+    )  # fmt: skip
+    gaps = json.loads(demo_run.plg("model", "advice", "--json").output)["readiness"]
+    assert {"activation_rate", "nrr"} <= {gap["metric"] for gap in gaps}
+
+
 @pytest.mark.parametrize(
     "column",
     ["opening", "new", "expansion", "contraction", "churn", "reactivation", "fx", "closing"],
@@ -194,16 +331,64 @@ def test_nrr_equals_one_computed_from_the_true_months(both):
     last = max(row[1] for row in rows)
     first = last.replace(year=last.year - 1)
     start = {row[0]: row[5] for row in rows if row[1] == first and row[5] > 0}
-    moved = sum(
-        (row[2] + row[3] + row[4] for row in rows if row[0] in start and row[1] > first),
-        Decimal(0),
-    )
-    expected = (sum(start.values()) + moved) / sum(start.values())
+    moved = dict.fromkeys(start, Decimal(0))
+    for account, month, expansion, contraction, churn, _ in rows:
+        if account in start and month > first:
+            moved[account] += expansion + contraction + churn
+    # nobody loses more than everything
+    kept = sum(max(Decimal(0), amount + moved[account]) for account, amount in start.items())
+    expected = kept / sum(start.values())
     found = both.execute(
         "select nrr from revenue.rpt_nrr "
         "where month = ? and window_months = 12 and dimension = 'all'", [last]
     ).fetchone()[0]  # fmt: skip
     assert abs(Decimal(str(found)) - expected) < Decimal("0.000001")
+
+
+@pytest.mark.parametrize("column", ["recognised_cents", "recognised_amount"])
+def test_revenue_recognised_equals_a_naive_computation_from_the_files(demo_run, both, column):
+    """Every invoice line and instalment in every month, day by day from the landed files."""
+    (as_of,) = both.execute("select as_of_at from core.dim_as_of").fetchone()
+    books = books_of(demo_run.landing, as_of)
+    # our own accounts are not revenue
+    invoices = {
+        row[0] for row in both.execute("select invoice_id from core.fct_invoices").fetchall()
+    }
+    contracts = {
+        row[0] for row in both.execute("select contract_id from core.fct_contracts").fetchall()
+    }
+    books.invoices = [row for row in books.invoices if row["invoice_id"] in invoices]
+    books.contracts = [row for row in books.contracts if row["contract_id"] in contracts]
+    books.credit_notes = [row for row in books.credit_notes if row["invoice_id"] in invoices]
+    is_reporting = column == "recognised_amount"
+    expected = {
+        (line.name, month): Decimal(amount) / (100 if is_reporting else 1)
+        for line in naive_recognition.lines_of(books)
+        for month, amount in line.recognised_by_month(is_reporting).items()
+    }
+    found = {
+        (line, month): amount
+        for line, month, amount in both.execute(
+            f"select invoice_line_id, month, {column} from revenue.fct_recognition_months "
+            f"where {column} <> 0"
+        ).fetchall()
+    }
+    assert len(expected) > 100
+    assert found == expected
+
+
+def test_the_journal_balances_and_holds_the_deferred_revenue(both):
+    """As of a midnight that begins a month, so that nothing recognised is still to be posted."""
+    assert both.execute(
+        """
+        select
+            count(*) > 100,
+            sum(debit) = sum(credit) and sum(reporting_debit) = sum(reporting_credit),
+            sum(reporting_credit - reporting_debit) filter (where account_key = 'deferred_revenue')
+                = (select max_by(closing_balance, month) from revenue.rpt_deferred_roll_forward)
+        from revenue.fct_journal_entries
+        """
+    ).fetchone() == (True, True, True)
 
 
 def test_both_crms_hold_exactly_what_the_sync_models_say(demo_run):

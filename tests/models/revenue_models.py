@@ -8,7 +8,7 @@ manifest: a new model needs no line here.
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -118,22 +118,27 @@ class RevenueModels:
                 error.add_note(f"in {schema}.{name}")
                 raise
 
-
-    def violations(self, connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:
-        """dbt's own data tests over the built models, by name, those that fail with their rows."""
+    @cached_property
+    def data_tests(self) -> dict[str, str]:
+        """dbt's own data tests that read nothing but what is built here, by name."""
         built = {self._nodes[name]["unique_id"] for name in self.models}
         built |= {node["unique_id"] for node in self._seeds.values()}
-        found = {}
-        for node in self._all_nodes.values():
-            if (
-                node["resource_type"] == "test"
-                and node["config"]["severity"].lower() == "error"
-                and set(node["depends_on"]["nodes"]) <= built
-                and (query := self._queries.get(Path(node["path"]).stem))
-            ):
-                if rows := connection.execute(query).fetchmany(5):
-                    found[node["name"]] = rows
-        return found
+        return {
+            node["name"]: query
+            for node in self._all_nodes.values()
+            if node["resource_type"] == "test"
+            and node["config"]["severity"].lower() == "error"
+            and set(node["depends_on"]["nodes"]) <= built
+            and (query := self._queries.get(Path(node["path"]).stem))
+        }
+
+    def violations(self, connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:
+        """Data tests that fail on the built models, with some of their rows."""
+        return {
+            name: rows
+            for name, query in self.data_tests.items()
+            if (rows := connection.execute(query).fetchmany(5))
+        }
 
 
 def _is_run(node: Mapping[str, Any]) -> bool:

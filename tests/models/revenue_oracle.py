@@ -68,9 +68,7 @@ class History:
             "fx_rates": [
                 dict(zip(("month", "currency", "rate"), row, strict=True)) for row in self.fx_rates
             ],
-            "pipeline_clock": [
-                {"as_of_at": AS_OF, "reporting_currency": "USD", "timezone": "UTC"}
-            ],
+            "pipeline_clock": [{"as_of_at": AS_OF, "reporting_currency": "USD", "timezone": "UTC"}],
         }
 
 
@@ -511,8 +509,9 @@ def _sightings(history: History) -> dict[str, list[tuple[tuple, dict]]]:
             continue
         state, effective = event["object"], event["created_at"]
         rank = RANK.get(event["event_type"], 1)
-        if rank == 0:
-            effective = min(effective, at_second(state["start_date"]))
+        if rank == 0 and at_second(state["start_date"]) < effective:
+            effective = at_second(state["start_date"])
+            state = _with_coupons_since(state, effective, event["created_at"])
         key = (effective, rank, event["event_id"])
         seen[state["id"]].append((key, state, event["previous_attributes"].get("status")))
     for pull in history.pulls:
@@ -531,6 +530,18 @@ def _sightings(history: History) -> dict[str, list[tuple[tuple, dict]]]:
             states = [*_unseen_beginning(first_key, first, status_before), *states]
         result[subscription_id] = states
     return result
+
+
+def _with_coupons_since(state: dict, start: datetime, created: datetime) -> dict:
+    """A backdated subscription had from its start the coupons it was created with."""
+    state = json.loads(json.dumps(state))
+    discounts = [*state["discounts"], *([state["discount"]] if state["discount"] else [])]
+    for item in state["items"]["data"]:
+        discounts += item["discounts"]
+    for discount in discounts:
+        if seconds(start) < discount["start"] <= seconds(created):
+            discount["start"] = seconds(start)
+    return state
 
 
 def _unseen_beginning(first_key, first: dict, status_before: str | None) -> list[tuple]:

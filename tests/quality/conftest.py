@@ -164,6 +164,33 @@ create table loops.rpt_invite_loop as
     select 'week' as grain, date '2026-06-01' as cohort_date, 8 as users, 2 as inviters,
         5 as invites_sent, 4 as invites_accepted, 2 as invites_converted, 1 as invites_activated,
         0.25 as k_factor;
+create schema packaging;
+create table revenue.rpt_payment_recovery as
+    select date '2026-06-01' as month, 'expired_card' as reason, false as is_mature,
+        4 as failed_invoices, 2 as recovered_invoices, 1 as lost_invoices, 1 as open_invoices,
+        3 as resolved_invoices, 2 / 3 as recovery_rate, 100.00 as failed_amount,
+        60.00 as recovered_amount, 30.00 as lost_amount, 10.00 as open_amount;
+create table revenue.fct_dunning_states as
+    select 'acc_' || i as account_id, i < 2 as is_current from range(1, 3) as r(i)
+    union all select 'acc_2', true;
+create table packaging.rpt_free_to_paid as
+    select * from (values
+        ('month', date '2026-01-01', 'trial', true, 10, 2, 3, 0.2),
+        ('month', date '2026-06-01', 'trial', false, 5, 1, 1, 0.2),
+        ('total', null, 'trial', true, 10, 2, 3, 0.2)
+    ) as t(cohort_grain, entry_month, entry_model, is_mature, accounts, converted_accounts,
+        paid_accounts, conversion_rate);
+create table packaging.fct_plan_spans as
+    select * from (values
+        ('acc_1', 1, date '2026-01-01', date '2026-02-01', false),
+        ('acc_1', 2, date '2026-02-01', null, true)
+    ) as t(account_id, span_number, from_date, to_date, is_running);
+create table packaging.fct_trials as
+    select * from (values
+        ('sub_1:1', 'converted', timestamp '2026-01-01', timestamp '2026-01-15',
+            timestamp '2026-01-15'),
+        ('sub_2:1', 'running', timestamp '2026-06-20', null, null)
+    ) as t(trial_id, outcome, started_at, ended_at, converted_at);
 create table revenue.fct_mrr_months as
     select * from (values
         ('acc_1', date '2026-04-01', 0.00, 100.00, 0.00, 0.00, 0.00, 0.00, 0.00, 100.00),
@@ -203,6 +230,31 @@ create table revenue.rpt_revenue_health as
     ) as t(month, window_months, dimension, dimension_value, count_accounts_start,
         count_accounts_churned, logo_churn_rate, gross_revenue_churn_rate, count_accounts_end,
         ending_mrr, arpa, gross_margin_rate, monthly_logo_churn_rate, ltv);
+create table core.fct_invoice_lines as
+    select * from (values ('il_1', 1000), ('il_2', -300), ('il_3', 500))
+        as t(invoice_line_id, net_amount_cents);
+create table revenue.fct_recognition_months as
+    select * from (values
+        ('il_1', date '2026-05-01', 'invoice', 6.00, 0.00, 600),
+        ('il_1', date '2026-06-01', 'invoice', 4.00, 0.00, 400),
+        ('il_2', date '2026-05-01', 'invoice', -3.00, 0.00, -300),
+        ('il_3', date '2026-05-01', 'invoice', 5.00, 0.00, 500),
+        ('il_3', date '2026-06-01', 'invoice', -5.00, -5.00, -500)
+    ) as t(invoice_line_id, month, source, recognised_amount, reversed_amount, recognised_cents);
+create table revenue.fct_deferred_invoice_months as
+    select * from (values
+        ('in_1', date '2026-05-01', 4.00), ('in_2', date '2026-05-01', 0.00)
+    ) as t(invoice_id, month, closing_balance);
+create table revenue.rpt_deferred_roll_forward as
+    select * from (values
+        (date '2026-05-01', 0.00, 12.00, 8.00, 0.00, 4.00),
+        (date '2026-06-01', 4.00, 0.00, -1.00, -5.00, 0.00)
+    ) as t(month, opening_balance, billed_amount, recognised_amount, adjusted_amount,
+        closing_balance);
+create table revenue.fct_journal_entries as
+    select * from (values
+        ('je_1', 12.00, 0.00, 12.00, 0.00), ('je_1', 0.00, 12.00, 0.00, 12.00)
+    ) as t(entry_id, debit, credit, reporting_debit, reporting_credit);
 create table pql.fct_scores as
     select * from (values
         ('rubric_150', 'acc_0', date '2026-06-28', 30.00, 3, 'watching'),
@@ -218,6 +270,28 @@ create table pql.fct_score_reasons as
 create table pql.fct_transitions as
     select 'rubric_150' as model_key, 'acc_0' as account_id, date '2026-06-29' as score_date,
         'watching' as from_tier, 'hot' as to_tier, timestamp '2026-06-29 08:00' as transitioned_at;
+create schema attribution; create schema economics;
+create table attribution.fct_credits as
+    select *, 'first_payment acc_' || right(account_id, 1) as conversion_id,
+        'first_payment' as conversion_type, timestamp '2026-05-03' as converted_at
+    from (values
+        ('acc_1', 'linear', 'ses_1', 'email', 0.5, 50.00, timestamp '2026-04-01'),
+        ('acc_1', 'linear', 'ses_2', 'social', 0.5, 50.00, timestamp '2026-04-02'),
+        ('acc_1', 'first', 'ses_1', 'email', 1.0, 100.00, timestamp '2026-04-01'),
+        ('acc_2', 'linear', 'ses_3', 'social', 1.0, 50.00, timestamp '2026-05-01'),
+        ('acc_2', 'first', 'ses_3', 'social', 1.0, 50.00, timestamp '2026-05-01')
+    ) as t(account_id, model, touch_id, channel, credit, value, touched_at);
+create table economics.rpt_unit_economics as
+    select date '2026-05-01' as month, * from (values
+        ('all', 300.00, 1.0, 50.00, 300.00, 1000.00, 0.05, 3.3::double, 7.5::double),
+        ('social', 250.00, 1.0, 50.00, 250.00, 1000.00, 0.05, 4.0::double, 6.25::double),
+        ('email', 50.00, 0.0, 0.00, null, null, null, null, null)
+    ) as t(channel, acquisition_cost, new_customers, new_mrr, cac, ltv, churn_rate, ltv_to_cac,
+        payback_months);
+create table economics.rpt_targets as select 'nrr' as metric, 'met' as status;
+create table core.fct_marketing_spend as
+    select date '2026-05-01' as spend_date, 'social' as channel, 'USD' as currency,
+        250.00 as amount_native, 250.00 as amount;
 create table activation.rpt_activation_cohorts as
     select * from (values
         (date '2026-06-01', 'all', 7, 3, 3 / 7, true),

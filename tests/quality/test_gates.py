@@ -192,6 +192,14 @@ MARTS_DAMAGE = {
     "where movement_type = 'new' and account_id = 'acc_1'",
     "mrr_movement_types_known": "update revenue.fct_mrr_movements set movement_type = 'upsell' "
     "where movement_type = 'expansion'",
+    "deferred_roll_forward_closes": "update revenue.rpt_deferred_roll_forward "
+    "set billed_amount = 12.01 where month = date '2026-05-01'",
+    "deferred_closing_is_sum_of_invoices": "update revenue.fct_deferred_invoice_months "
+    "set closing_balance = 4.01 where invoice_id = 'in_1'",
+    "journal_entries_balance": "update revenue.fct_journal_entries set reporting_debit = 11.99 "
+    "where debit > 0",
+    "recognition_months_sum_to_lines": "update revenue.fct_recognition_months "
+    "set recognised_cents = 401 where recognised_cents = 400",
     "nrr_is_its_formula": "update revenue.rpt_nrr set nrr = 1.15 where starting_mrr = 100",
     "nrr_amounts_positive": "update revenue.rpt_nrr set contraction_mrr = -5.00, nrr = 1.255 "
     "where starting_mrr = 100",
@@ -210,6 +218,16 @@ MARTS_DAMAGE = {
     "scores_tier_known": "update pql.fct_scores set tier = 'warm' where tier = 'watching'",
     "scores_explained": "delete from pql.fct_score_reasons where signal_key = 'team'",
     "transitions_follow_scores": "update pql.fct_transitions set to_tier = 'warm'",
+    "attribution_credits_sum_to_one": "update attribution.fct_credits set credit = 0.4 "
+    "where model = 'linear' and touch_id = 'ses_1'",
+    "attribution_credits_are_shares": "update attribution.fct_credits set touched_at = timestamp "
+    "'2026-05-04' where model = 'first' and touch_id = 'ses_3'",
+    "attribution_models_know_the_same_conversions": "delete from attribution.fct_credits "
+    "where model = 'first' and account_id = 'acc_2'",
+    "unit_economics_channels_add_up": "update economics.rpt_unit_economics "
+    "set acquisition_cost = 51 where channel = 'email'",
+    "unit_economics_know_what_they_do_not_know": "update economics.rpt_unit_economics "
+    "set cac = 0 where channel = 'email'",
     "activation_rate_is_a_share": "update activation.rpt_activation_cohorts "
     "set activated_7d = 9, activation_rate = 9 / 7",
     "activation_segments_add_up": "delete from activation.rpt_activation_cohorts "
@@ -246,6 +264,16 @@ MARTS_DAMAGE = {
     "sessions_do_not_overlap": "update core.fct_sessions set ended_at = timestamp "
     "'2026-06-29 09:01' where session_id = 'ses_1'",
     "invite_loop_is_a_funnel": "update loops.rpt_invite_loop set invites_converted = 5",
+    "recovery_rate_is_its_formula": "update revenue.rpt_payment_recovery set recovery_rate = 0.5",
+    "recovery_amounts_add_up": "update revenue.rpt_payment_recovery set open_amount = 9.99",
+    "one_dunning_state_now": "update revenue.fct_dunning_states set is_current = true",
+    "free_to_paid_is_its_formula": "update packaging.rpt_free_to_paid set conversion_rate = 0.3 "
+    "where not is_mature",
+    "free_to_paid_totals_are_mature": "update packaging.rpt_free_to_paid set accounts = 15, "
+    "converted_accounts = 3 where cohort_grain = 'total'",
+    "plan_spans_in_order": "update packaging.fct_plan_spans set to_date = '2026-02-02' "
+    "where span_number = 1",
+    "trial_outcomes_possible": "update packaging.fct_trials set converted_at = null",
     "experiment_intervals_hold_their_lift": "update experiments.rpt_results set ci_high = 1.2 "
     "where metric = 'upgrades' and variant = 'b'",
     "experiment_shares_are_shares": "update experiments.rpt_results set numerator = 26 "

@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -154,12 +154,12 @@ def land(
 
 
 def _told(envelope: Envelope) -> str:
-    created = datetime.fromtimestamp(envelope.body["created"])
-    if envelope.arrived_at.date() > created.date():
+    """When a file with that line was written: at the end of its month, or when it came late."""
+    if envelope.is_late:
         return f"{envelope.arrived_at:%Y%m%dT%H%M%S}"
     month = envelope.arrived_at
     following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
-    return f"{following:%Y%m%d}T000000"
+    return f"{following - timedelta(days=1):%Y%m%d}T235959"
 
 
 def land_finance(installation: SmallInstallation, scenarios: Iterable[Scenario]) -> None:

@@ -7,6 +7,7 @@ A sentence is a moment, perhaps which subscription, one or more phrases and note
 import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from tests.revenue_book.pricing import (
     AMOUNT,
@@ -25,6 +26,8 @@ _SENTENCE = re.compile(
 )
 _ITEM = re.compile(r"(?:(?P<quantity>\d+) × )?(?P<product>\w+) at (?P<price>.+)")
 USUAL_TIME = time(10)
+# of the first sentence of a subscription: how it is sent
+_NOTES = {"test mode", "tiers in the price list", "coupons by id", "objects expanded"}
 
 
 def moment(words: str) -> datetime:
@@ -41,6 +44,7 @@ class Teller:
         self.account = account
         self.prices = prices
         self.count_invoices = 0
+        self.open_invoice: dict[str, Any] = {}
 
     def tell(self, sentence: str) -> None:
         found = _SENTENCE.fullmatch(sentence)
@@ -73,7 +77,7 @@ class Teller:
                 copies = 2
             elif note == "never sent":
                 is_sent = False
-            elif note != "test mode" and not note.startswith("API "):
+            elif note not in _NOTES and not note.startswith("API "):
                 raise NotUnderstood(f"note ({note})")
         if is_sent:
             subscription.commit(kind, at, arrived_at=arrived_at, copies=copies)
@@ -104,6 +108,9 @@ class Teller:
         for note in notes:
             if note.startswith("API "):
                 subscription.api = note.removeprefix("API ")
+        subscription.are_tiers_apart = "tiers in the price list" in notes
+        subscription.are_coupons_ids = "coupons by id" in notes
+        subscription.is_expanded = "objects expanded" in notes
         self.account.subscriptions[label] = subscription
         for product, price, quantity in named:
             subscription.add_item(product, price, quantity)
@@ -143,7 +150,7 @@ class Teller:
             (r"loses its coupons?", self._loses),
             (rf"extends the trial until ({_MOMENT})", self._extends),
             (r"becomes (.+)", self._becomes),
-            (r"pauses", self._pauses),
+            (rf"pauses(?: until ({_MOMENT}))?", self._pauses),
             (r"resumes", self._resumes),
             (r"will cancel at the period's end", self._will_cancel),
             (rf"will cancel on ({_MOMENT})", self._will_cancel),
@@ -156,6 +163,10 @@ class Teller:
                 rf"(?: with proration ({AMOUNT}))?(?: and tax ({AMOUNT}))?(?: for a (\w+))?",
                 self._billed,
             ),
+            (rf"fails to pay ({AMOUNT}), (\w+)", self._fails),
+            (r"fails again, (\w+)", self._fails_again),
+            (r"pays", self._pays),
+            (r"is written off", self._written_off),
             (rf"is refunded ({AMOUNT})", self._refunded),
             (rf"gets credit for ({AMOUNT})", self._credited),
         ]
@@ -216,8 +227,9 @@ class Teller:
             raise NotUnderstood(f"status {status!r}")
         subscription.status = status.replace(" ", "_")
 
-    def _pauses(self, subscription, at) -> None:
-        subscription.fields["pause_collection"] = {"behavior": "void", "resumes_at": None}
+    def _pauses(self, subscription, at, until) -> None:
+        resumes_at = seconds(moment(until)) if until else None
+        subscription.fields["pause_collection"] = {"behavior": "void", "resumes_at": resumes_at}
 
     def _resumes(self, subscription, at) -> None:
         subscription.fields["pause_collection"] = None
@@ -295,31 +307,116 @@ class Teller:
                 line["quantity"] = item.get("quantity", 1)
             lines.append(line)
         reason = "subscription_update" if proration else "subscription_cycle"
-        body = {
-            "id": invoice_id,
-            "object": "invoice",
-            "customer": subscription.customer_id,
-            "subscription": None if one_time else subscription.id,
-            "status": "paid",
-            "billing_reason": "manual" if one_time else reason,
-            "collection_method": "charge_automatically",
-            "currency": currency,
-            "created": seconds(at),
-            "subtotal": subtotal,
-            "tax": taxed,
-            "total": subtotal + taxed,
-            "amount_due": subtotal + taxed,
-            "amount_paid": subtotal + taxed,
-            "amount_remaining": 0,
-            "attempt_count": 1,
-            "period_start": seconds(start),
-            "period_end": seconds(end),
-            "status_transitions": {"finalized_at": seconds(at), "paid_at": seconds(at)},
-            "lines": {"object": "list", "data": lines},
-        }
+        body = self._invoice(
+            subscription, invoice_id, at, "manual" if one_time else reason, lines, taxed
+        )
+        if one_time:
+            body["subscription"] = None
+        self._settle(body, at)
         for kind in ("invoice.finalized", "invoice.paid"):
             self.account.send(kind, at, body, is_test=subscription.is_test)
         return "nothing"
+
+    def _invoice(self, subscription, invoice_id, at, reason, lines, tax=0) -> dict[str, Any]:
+        """An open invoice with these lines."""
+        start, end = subscription.period(at)
+        subtotal = sum(line["amount"] for line in lines)
+        return {
+            "id": invoice_id,
+            "object": "invoice",
+            "customer": subscription.customer_id,
+            "subscription": subscription.id,
+            "status": "open",
+            "billing_reason": reason,
+            "collection_method": "charge_automatically",
+            "currency": subscription.currency,
+            "created": seconds(at),
+            "subtotal": subtotal,
+            "tax": tax,
+            "total": subtotal + tax,
+            "amount_due": subtotal + tax,
+            "amount_paid": 0,
+            "amount_remaining": subtotal + tax,
+            "attempt_count": 1,
+            "period_start": seconds(start),
+            "period_end": seconds(end),
+            "status_transitions": {"finalized_at": seconds(at), "paid_at": None},
+            "lines": {"object": "list", "data": lines},
+        }
+
+    def _settle(self, body, at) -> None:
+        body |= {
+            "status": "paid",
+            "amount_paid": body["amount_due"],
+            "amount_remaining": 0,
+            "next_payment_attempt": None,
+        }
+        body["status_transitions"]["paid_at"] = seconds(at)
+
+    def _fails(self, subscription, at, amount, reason) -> str:
+        """A new invoice that cannot be collected; Stripe will try again in three days."""
+        invoice_id = self._invoice_id(subscription, new=True)
+        item = subscription.items[0]
+        start, end = subscription.period(at)
+        line = {
+            "id": f"il_{invoice_id}_0",
+            "object": "line_item",
+            "type": "subscription",
+            "amount": int(in_minor_units(amount, subscription.currency)),
+            "currency": subscription.currency,
+            "proration": False,
+            "quantity": item.get("quantity", 1),
+            "subscription": subscription.id,
+            "subscription_item": item["id"],
+            "price": {"id": item["price"]["id"], "product": item["price"]["product"]},
+            "period": {"start": seconds(start), "end": seconds(end)},
+        }
+        self.open_invoice = self._invoice(
+            subscription, invoice_id, at, "subscription_cycle", [line]
+        )
+        self.open_invoice["attempt_count"] = 0
+        self.account.send("invoice.finalized", at, self.open_invoice, is_test=subscription.is_test)
+        return self._fails_again(subscription, at, reason)
+
+    def _fails_again(self, subscription, at, reason) -> str:
+        body = self.open_invoice
+        body["attempt_count"] += 1
+        body["next_payment_attempt"] = seconds(at + timedelta(days=3))
+        self._charge(subscription, at, "failed", reason)
+        self.account.send("invoice.payment_failed", at, body, is_test=subscription.is_test)
+        return "nothing"
+
+    def _pays(self, subscription, at) -> str:
+        body = self.open_invoice
+        body["attempt_count"] += 1
+        self._settle(body, at)
+        self._charge(subscription, at, "succeeded", None)
+        self.account.send("invoice.paid", at, body, is_test=subscription.is_test)
+        return "nothing"
+
+    def _written_off(self, subscription, at) -> str:
+        body = self.open_invoice
+        body |= {"status": "uncollectible", "next_payment_attempt": None}
+        body["status_transitions"]["marked_uncollectible_at"] = seconds(at)
+        self.account.send("invoice.marked_uncollectible", at, body, is_test=subscription.is_test)
+        return "nothing"
+
+    def _charge(self, subscription, at, status, reason) -> None:
+        invoice = self.open_invoice
+        charge = {
+            "id": f"ch_{invoice['id']}_{invoice['attempt_count']}",
+            "object": "charge",
+            "customer": subscription.customer_id,
+            "invoice": invoice["id"],
+            "amount": invoice["amount_due"],
+            "amount_refunded": 0,
+            "currency": subscription.currency,
+            "created": seconds(at),
+            "status": status,
+            "paid": status == "succeeded",
+            "failure_code": reason,
+        }
+        self.account.send(f"charge.{status}", at, charge, is_test=subscription.is_test)
 
     def _refunded(self, subscription, at, amount) -> str:
         body = {

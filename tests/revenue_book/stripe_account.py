@@ -52,6 +52,12 @@ class Envelope:
     body: dict[str, Any]
     copies: int = 1
 
+    @property
+    def is_late(self) -> bool:
+        """It came on a later day than it was made."""
+        made_at = datetime.fromtimestamp(self.body["created"], UTC)
+        return self.arrived_at.date() > made_at.date()
+
 
 @dataclass(frozen=True)
 class Pull:
@@ -148,6 +154,9 @@ class Subscription:
     count_discounts: int = 0
     sent: dict[str, Any] | None = None
     trial_ends_at: datetime | None = None
+    are_tiers_apart: bool = False
+    are_coupons_ids: bool = False
+    is_expanded: bool = False
 
     @property
     def id(self) -> str:
@@ -161,6 +170,10 @@ class Subscription:
             "price": price.body(product, self.currency, self.account.key),
             "discounts": [],
         }
+        if self.are_tiers_apart:
+            # webhooks come without tiers; the price list, asked for them, has them
+            self.account.pulls.append(Pull(self.created_at, "prices", deepcopy(item["price"])))
+            item["price"].pop("tiers", None)
         if not price.is_metered:
             item["quantity"] = quantity
         self.items.append(item)
@@ -179,7 +192,7 @@ class Subscription:
         self.count_discounts += 1
         name = f"{self.account.key}_{self.label}_{self.count_discounts}"
         end = add_months(at, coupon.months) if coupon.months else None
-        return {
+        made = {
             "id": f"di_{name}",
             "object": "discount",
             "coupon": coupon.body(f"coupon_{name}", self.currency),
@@ -187,6 +200,10 @@ class Subscription:
             "start": seconds(at),
             "end": seconds(end) if end else None,
         }
+        if self.are_coupons_ids:
+            body = made | {"customer": self.customer_id, "subscription": self.id}
+            self.account.send("customer.discount.created", at, body, is_test=self.is_test)
+        return made
 
     def period(self, at: datetime) -> tuple[datetime, datetime]:
         recurring = self.items[0]["price"]["recurring"]
@@ -227,7 +244,16 @@ class Subscription:
         if self.account.known_by == "subscription":
             whole["metadata"] = {"account_id": self.account.account_id}
         whole |= deepcopy(self.fields)
-        return in_version(whole, self.api)
+        whole = in_version(whole, self.api)
+        if self.are_coupons_ids:
+            whole["discounts"] = [discount["id"] for discount in self.discounts]
+            del whole["discount"]
+        if self.is_expanded:
+            whole["customer"] = {"id": self.customer_id, "object": "customer"}
+            for item in whole["items"]["data"]:
+                product = {"id": item["price"]["product"], "object": "product", "name": "A product"}
+                item["price"]["product"] = product
+        return whole
 
     def commit(self, kind: str, at: datetime, **delivery: Any) -> None:
         """Send the event `kind` with the object as it now is."""

@@ -19,6 +19,16 @@ from tests.revenue_book.readings import READINGS
 from tests.small_installation import SmallInstallation
 
 SCENARIOS = book.read_book()
+READ = (
+    "fct_mrr_movements",
+    "fct_mrr_months",
+    "int_revenue__policy_day_changes",
+    "rpt_mrr_as_known",
+    "fct_committed_mrr_changes",
+    "fct_failed_invoices",
+    "fct_dunning_states",
+    "fct_recognition_months",
+)
 OUTCOME = (
     "select account_id, movement_date, movement_type, cause, amount "
     "from revenue.fct_mrr_movements order by all",
@@ -28,7 +38,7 @@ OUTCOME = (
 
 @pytest.fixture(scope="module")
 def models() -> RevenueModels:
-    return RevenueModels()
+    return RevenueModels(READ)
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +60,14 @@ def build(models) -> Callable[[SmallInstallation], duckdb.DuckDBPyConnection]:
 @pytest.fixture(scope="module")
 def revenue(tmp_path_factory, build) -> Iterator[duckdb.DuckDBPyConnection]:
     installation = SmallInstallation(tmp_path_factory.mktemp("book"), as_of=book.AS_OF)
-    book.land(
-        installation,
-        [line for scenario in SCENARIOS for line in scenario.stripe.envelopes],
-        [pull for scenario in SCENARIOS for pull in scenario.stripe.pulls],
-    )
+    lines = [line for scenario in SCENARIOS for line in scenario.stripe.envelopes]
+    pulls = [pull for scenario in SCENARIOS for pull in scenario.stripe.pulls]
+    book.land(installation, [line for line in lines if not line.is_late], pulls)
     book.land_finance(installation, SCENARIOS)
-    report = installation.ingest()
-    assert report.rows_quarantined == 0
+    assert installation.ingest().rows_quarantined == 0
+    # what came late came with a later load
+    book.land(installation, [line for line in lines if line.is_late], [], name="late")
+    assert installation.ingest().rows_quarantined == 0
     with closing(build(installation)) as connection:
         yield connection
 

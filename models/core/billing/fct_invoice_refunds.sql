@@ -28,6 +28,10 @@ credit_notes as (
     select * from {{ ref('stg_stripe__credit_notes') }}
 ),
 
+as_of as (
+    select * from {{ ref('dim_as_of') }}
+),
+
 refunds_with_credit_note as (
     select
         credit_note_refunds.refund_id,
@@ -73,6 +77,7 @@ final as (
         -- times
         refunds.created_at as refunded_at
     from refunds
+    cross join as_of
     left join charges
         on refunds.charge_id = charges.charge_id
     left join payment_intents
@@ -96,6 +101,7 @@ final as (
     where
         coalesce(refunds.refund_status, 'succeeded') not in ('failed', 'canceled')
         and refunds.amount_cents > 0
+        and refunds.created_at < as_of.as_of_at
 )
 
 select * from final

@@ -146,7 +146,7 @@ failures_told_better as (
 ),
 
 reasons_of_payments as (
-    -- what a payment says of its last failure, for attempts that say nothing
+    -- what a payment says of its last failure, where no attempt says anything
     select
         invoices_of_payments.invoice_id,
         max(payment_intents.failure_reason) as failure_reason
@@ -182,7 +182,13 @@ attempts as (
         customer_id,
         subscription_id,
         is_successful,
-        coalesce(attempts_told.failure_reason, reasons_of_payments.failure_reason) as failure_reason,
+        coalesce(
+            attempts_told.failure_reason,
+            case
+                when max(attempts_told.failure_reason) over (partition by attempts_told.invoice_id) is null
+                    then reasons_of_payments.failure_reason
+            end
+        ) as failure_reason,
         payment_method_type,
         currency,
         amount_cents,

@@ -4,8 +4,8 @@ subscription_item_periods as (
     select * from {{ ref('fct_subscription_item_periods') }}
 ),
 
-subscription_events as (
-    select * from {{ ref('stg_stripe__subscription_events') }}
+subscription_periods as (
+    select * from {{ ref('int_core__subscription_periods') }}
 ),
 
 charges as (
@@ -70,12 +70,11 @@ endings as (
 cancellations_told as (
     select
         subscription_id,
+        event_id,
         cancellation_reason,
         cancellation_feedback,
-        effective_at,
-        event_rank,
-        event_id
-    from subscription_events
+        valid_from
+    from subscription_periods
     where
         cancellation_reason is not null
         or cancellation_feedback is not null
@@ -92,10 +91,10 @@ reasons_of_endings as (
     inner join cancellations_told
         on
             endings.subscription_id = cancellations_told.subscription_id
-            and endings.ended_at >= cancellations_told.effective_at
+            and endings.ended_at >= cancellations_told.valid_from
     qualify row_number() over (
         partition by endings.subscription_id, endings.stretch_number
-        order by cancellations_told.effective_at desc, cancellations_told.event_rank desc, cancellations_told.event_id desc
+        order by cancellations_told.valid_from desc, cancellations_told.event_id desc
     ) = 1
 ),
 

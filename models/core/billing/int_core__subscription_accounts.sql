@@ -23,13 +23,16 @@ accounts_named as (
 ),
 
 subscriptions as (
-    -- the product's newest word counts; a subscription never changes its customer
+    -- the product's newest word counts, no word is none; a subscription never changes its customer
     select
         subscription_id,
-        max(customer_id) as customer_id,
-        max_by(metadata_account_id, last_named_at) filter (where metadata_account_id is not null) as metadata_account_id
+        max(customer_id) over (partition by subscription_id) as customer_id,
+        metadata_account_id
     from accounts_named
-    group by subscription_id
+    qualify row_number() over (
+        partition by subscription_id
+        order by case when metadata_account_id is null then 1 else 0 end, last_named_at desc, metadata_account_id
+    ) = 1
 ),
 
 domains_of_customers as (

@@ -174,7 +174,7 @@ final as (
         -- Stripe's own word on why it ended goes before what the statuses suggest
         case
             when stretches.is_beyond_grace then true
-            when stretches.cancellation_reason is not null
+            when stretches.status = 'canceled' and stretches.cancellation_reason is not null
                 then stretches.cancellation_reason = 'payment_failed'
             else
                 coalesce(statuses.is_payment_loss, false)

@@ -104,16 +104,21 @@ sales_assisted as (
     group by account_id
 ),
 
-first_payments as (
-    -- an account is new once
+news_in_order as (
+    -- an account is new once, though by several causes, and over midnight on two days
     select
         account_id,
-        min(movement_date) as first_paid_date,
-        max(cause) as cause,
-        cast(sum(amount) as decimal(18, 2)) as first_mrr
+        movement_date as first_paid_date,
+        cause,
+        cast(sum(amount) over (partition by account_id) as decimal(18, 2)) as first_mrr,
+        row_number() over (partition by account_id order by movement_date, amount desc, cause) as news_number
     from mrr_movements
     where movement_type = 'new'
-    group by account_id
+),
+
+first_payments as (
+    select * from news_in_order
+    where news_number = 1
 ),
 
 deals_won as (

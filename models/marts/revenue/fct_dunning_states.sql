@@ -240,8 +240,9 @@ mrr_at_risk_now as (
     select
         item_periods.account_id,
         sum(
-            cast(cast(item_periods.mrr_cents as decimal(18, 0)) / coalesce(minor_units.minor_units, 100) as decimal(18, 2))
-            * fx_rates.rate
+            {{ at_rate(
+                'cast(item_periods.mrr_cents as decimal(18, 0)) / coalesce(minor_units.minor_units, 100)', 'fx_rates.rate'
+            ) }}
         ) as mrr_at_risk
     from item_periods
     cross join as_of

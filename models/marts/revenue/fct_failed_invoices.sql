@@ -92,6 +92,13 @@ successes_summed as (
         sum(
             case
                 when payment_attempts.attempted_at >= failures_summed.first_failed_at
+                    then payment_attempts.amount_cents
+                else 0
+            end
+        ) as paid_since_cents,
+        sum(
+            case
+                when payment_attempts.attempted_at >= failures_summed.first_failed_at
                     then payment_attempts.amount_refunded_cents
                 else 0
             end
@@ -144,7 +151,7 @@ invoice_service_ends as (
         on
             invoices_dated.subscription_id = service_ends.subscription_id
             and failures_summed.first_failed_at <= service_ends.ended_at
-            and coalesce(service_ends.ended_at < invoices_dated.settled_at, true)
+            and coalesce(invoices_dated.settled_at > service_ends.ended_at, true)
             -- who writes an invoice off at the end of dunning ends the service a moment later
             and (
                 service_ends.is_payment_loss
@@ -199,7 +206,12 @@ facts_gathered as (
         failures_summed.failed_attempts,
         coalesce(failures.failure_reason, 'unknown') as reason,
         coalesce(failures_summed.amount_tried_cents, invoices_dated.amount_due_cents) as failed_cents,
-        coalesce(successes_summed.paid_before_cents, 0) as paid_before_cents,
+        -- the invoice knows best, unless what is known of it is of after now
+        case
+            when invoices_dated.known_at < invoices_dated.as_of_at
+                then invoices_dated.amount_paid_cents - coalesce(successes_summed.paid_before_cents, 0)
+            else coalesce(successes_summed.paid_since_cents, 0)
+        end as came_in_cents,
         coalesce(successes_summed.refunded_cents, 0) as refunded_cents,
         successes_summed.last_successful_attempt,
         invoice_service_ends.service_end_status,
@@ -214,19 +226,7 @@ facts_gathered as (
         -- settled without money: a credit note took what was owed
         invoices_dated.settled_at is not null
         and not invoices_dated.is_paid_out_of_band
-        and coalesce(invoices_dated.amount_paid_cents <= coalesce(successes_summed.paid_before_cents, 0), false) as is_credited,
-        case
-            when
-                invoices_dated.settled_at is null
-                and {{ add_hours('failures_summed.first_failed_at', 24 * var('payment_recovery_days')) }}
-                <= invoices_dated.as_of_at
-                and coalesce(invoices_dated.next_payment_attempt_at < invoices_dated.as_of_at, true)
-                then
-                    greatest(
-                        {{ add_hours('failures_summed.first_failed_at', 24 * var('payment_recovery_days')) }},
-                        failures_summed.last_failed_at
-                    )
-        end as given_up_at
+        and coalesce(invoices_dated.amount_paid_cents <= coalesce(successes_summed.paid_before_cents, 0), false) as is_credited
     from failures_summed
     inner join invoices_dated
         on failures_summed.invoice_id = invoices_dated.invoice_id
@@ -242,6 +242,23 @@ facts_gathered as (
         on failures_summed.invoice_id = subscription_mrr.invoice_id
     left join statuses_at_failure
         on failures_summed.invoice_id = statuses_at_failure.invoice_id
+),
+
+given_up as (
+    -- nobody tries any more, and nobody has paid
+    select
+        *,
+        case
+            when
+                (settled_at is null or is_credited)
+                and {{ add_hours('first_failed_at', 24 * var('payment_recovery_days')) }} <= as_of_at
+                and coalesce(next_payment_attempt_at < as_of_at, true)
+                then
+                    greatest(
+                        {{ add_hours('first_failed_at', 24 * var('payment_recovery_days')) }}, last_failed_at
+                    )
+        end as given_up_at
+    from facts_gathered
 ),
 
 resolved as (
@@ -263,7 +280,7 @@ resolved as (
                         {{ end_of_time() }}
                     )
         end as lost_at
-    from facts_gathered
+    from given_up
 ),
 
 amounts_split as (
@@ -272,8 +289,8 @@ amounts_split as (
         case
             when is_credited then 0
             when is_paid_out_of_band and recovered_at is not null then failed_cents
-            when amount_paid_cents - paid_before_cents > failed_cents then failed_cents
-            when amount_paid_cents > paid_before_cents then amount_paid_cents - paid_before_cents
+            when came_in_cents > failed_cents then failed_cents
+            when came_in_cents > 0 then came_in_cents
             else 0
         end as recovered_cents,
         coalesce(minor_units.minor_units, 100) as minor_units,
@@ -291,13 +308,13 @@ amounts_converted as (
     -- everything at the rate of the month it failed in: what is recovered later is not more or less
     select
         *,
-        {{ round_money('cast(cast(failed_cents as decimal(18, 0)) / minor_units as decimal(18, 2)) * rate') }}
+        {{ round_money(at_rate('cast(failed_cents as decimal(18, 0)) / minor_units', 'rate')) }}
             as failed_amount,
-        {{ round_money('cast(cast(recovered_cents as decimal(18, 0)) / minor_units as decimal(18, 2)) * rate') }}
+        {{ round_money(at_rate('cast(recovered_cents as decimal(18, 0)) / minor_units', 'rate')) }}
             as recovered_amount,
-        {{ round_money('cast(cast(refunded_cents as decimal(18, 0)) / minor_units as decimal(18, 2)) * rate') }}
+        {{ round_money(at_rate('cast(refunded_cents as decimal(18, 0)) / minor_units', 'rate')) }}
             as refunded_amount,
-        {{ round_money('cast(cast(mrr_cents as decimal(18, 0)) / minor_units as decimal(18, 2)) * rate') }}
+        {{ round_money(at_rate('cast(mrr_cents as decimal(18, 0)) / minor_units', 'rate')) }}
             as subscription_mrr
     from amounts_split
 ),

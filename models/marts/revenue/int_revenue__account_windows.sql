@@ -1,6 +1,7 @@
 {#- How many months a retention window spans. -#}
 {%- set windows = var('nrr_window_months') -%}
 {%- set movements = ['new', 'expansion', 'contraction', 'churn', 'reactivation', 'fx'] -%}
+{%- set runnings = movements + ['involuntary_churn', 'count_churn_movements'] -%}
 
 with
 
@@ -36,21 +37,21 @@ churn_months as (
     group by 1, 2
 ),
 
-months_described as (
+running_totals as (
     select
         mrr_months.account_id,
         mrr_months.month,
-        mrr_months.new_mrr,
-        mrr_months.expansion_mrr,
-        -mrr_months.contraction_mrr as contraction_mrr,
-        -mrr_months.churn_mrr as churn_mrr,
-        mrr_months.reactivation_mrr,
-        mrr_months.fx_mrr,
         mrr_months.closing_mrr,
         account_month_plans.plan_key,
-        coalesce(churn_months.count_churn_movements, 0) as count_churn_movements,
-        coalesce(churn_months.involuntary_churn_mrr, 0) as involuntary_churn_mrr,
-        min(mrr_months.month) over (partition by mrr_months.account_id) as cohort_month
+        min(mrr_months.month) over account_history as cohort_month,
+        cast(sum(mrr_months.new_mrr) over account_history as decimal(18, 2)) as new_to_date,
+        cast(sum(mrr_months.expansion_mrr) over account_history as decimal(18, 2)) as expansion_to_date,
+        cast(-sum(mrr_months.contraction_mrr) over account_history as decimal(18, 2)) as contraction_to_date,
+        cast(-sum(mrr_months.churn_mrr) over account_history as decimal(18, 2)) as churn_to_date,
+        cast(sum(mrr_months.reactivation_mrr) over account_history as decimal(18, 2)) as reactivation_to_date,
+        cast(sum(mrr_months.fx_mrr) over account_history as decimal(18, 2)) as fx_to_date,
+        cast(sum(coalesce(churn_months.involuntary_churn_mrr, 0)) over account_history as decimal(18, 2)) as involuntary_churn_to_date,
+        cast(sum(coalesce(churn_months.count_churn_movements, 0)) over account_history as bigint) as count_churn_movements_to_date
     from mrr_months
     left join account_month_plans
         on
@@ -60,9 +61,29 @@ months_described as (
         on
             mrr_months.account_id = churn_months.account_id
             and mrr_months.month = churn_months.month
+    window account_history as (
+        partition by mrr_months.account_id
+        order by mrr_months.month
+        rows between unbounded preceding and current row
+    )
 ),
 
--- an account has a row for every month, so that n months are n rows
+-- an account has a row for every month, so that n months ago are n rows back
+months_with_starts as (
+    select
+        *,
+        {%- for window_months in windows %}
+        lag(plan_key, {{ window_months }}) over months_in_order as plan_{{ window_months }}_ago,
+        coalesce(lag(closing_mrr, {{ window_months }}) over months_in_order, 0) as closing_{{ window_months }}_ago,
+        {%- for running in runnings %}
+        coalesce(lag({{ running }}_to_date, {{ window_months }}) over months_in_order, 0) as {{ running }}_{{ window_months }}_ago,
+        {%- endfor %}
+        {%- endfor %}
+        {{ add_months_to('month', 1) }} as ends_before
+    from running_totals
+    window months_in_order as (partition by account_id order by month)
+),
+
 windows_summed as (
     {% for window_months in windows %}
     select
@@ -70,25 +91,18 @@ windows_summed as (
         month,
         cast({{ window_months }} as integer) as window_months,
         {{ add_months_to('month', 1 - window_months) }} as starts_on,
-        {{ add_months_to('month', 1) }} as ends_before,
+        ends_before,
         cohort_month,
-        lag(plan_key, {{ window_months }}) over months_in_order as plan_at_start,
+        plan_{{ window_months }}_ago as plan_at_start,
         plan_key as plan_at_end,
-        coalesce(lag(closing_mrr, {{ window_months }}) over months_in_order, 0) as starting_mrr,
+        closing_{{ window_months }}_ago as starting_mrr,
         closing_mrr as ending_mrr,
-        sum(count_churn_movements) over window_rows as count_churn_movements,
-        sum(involuntary_churn_mrr) over window_rows as total_involuntary_churn_mrr,
+        count_churn_movements_to_date - count_churn_movements_{{ window_months }}_ago as count_churn_movements,
+        involuntary_churn_to_date - involuntary_churn_{{ window_months }}_ago as total_involuntary_churn_mrr,
         {%- for movement in movements %}
-        sum({{ movement }}_mrr) over window_rows as total_{{ movement }}_mrr{{ "," if not loop.last }}
+        {{ movement }}_to_date - {{ movement }}_{{ window_months }}_ago as total_{{ movement }}_mrr{{ "," if not loop.last }}
         {%- endfor %}
-    from months_described
-    window
-        months_in_order as (partition by account_id order by month),
-        window_rows as (
-            partition by account_id
-            order by month
-            rows between {{ window_months - 1 }} preceding and current row
-        )
+    from months_with_starts
     {{ "union all" if not loop.last }}
     {% endfor %}
 ),

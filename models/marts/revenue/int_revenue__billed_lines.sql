@@ -41,7 +41,8 @@ lines_gathered as (
         'invoice' as source,
         invoice_lines.line_type,
         invoice_lines.line_position,
-        invoice_lines.currency,
+        -- ISO 4217: no currency
+        coalesce(invoice_lines.currency, 'XXX') as currency,
         invoice_lines.net_amount_cents as net_cents,
         cast(invoices.finalized_at as date) as billed_date,
         cast(invoice_lines.service_start_at as date) as service_start_date,

@@ -293,21 +293,21 @@ postings as (
         ('deferred_revenue', '-net_cents', '-net_reporting_cents'),
         ('tax_payable', '-tax_cents', '-(owed_reporting_cents - net_reporting_cents)'),
     ] -%}
-        select
-            'invoice' as entry_type,
-            'invoice:' || invoice_id as entry_key,
-            invoice_id as reference,
-            invoice_id,
-            account_id,
-            customer_id,
-            currency,
-            billed_date as entry_date,
-            '{{ account_key }}' as account_key,
-            {{ amount }} as amount_cents,
-            {{ reporting }} as reporting_cents
-        from owed
+    select
+        'invoice' as entry_type,
+        'invoice:' || invoice_id as entry_key,
+        invoice_id as reference,
+        invoice_id,
+        account_id,
+        customer_id,
+        currency,
+        billed_date as entry_date,
+        '{{ account_key }}' as account_key,
+        {{ amount }} as amount_cents,
+        {{ reporting }} as reporting_cents
+    from owed
 
-        union all
+    union all
 
     {% endfor -%}
     {% for account_key, amount, reporting in [
@@ -323,21 +323,21 @@ postings as (
             - coalesce(lost_reporting_cents, 0) - coalesce(paid_reporting_cents, 0)',
         ),
     ] -%}
-        select
-            entry_type,
-            entry_type || ':' || reference as entry_key,
-            reference,
-            invoice_id,
-            account_id,
-            customer_id,
-            currency,
-            entry_date,
-            '{{ account_key }}' as account_key,
-            {{ amount }} as amount_cents,
-            {{ reporting }} as reporting_cents
-        from documents_settled
+    select
+        entry_type,
+        entry_type || ':' || reference as entry_key,
+        reference,
+        invoice_id,
+        account_id,
+        customer_id,
+        currency,
+        entry_date,
+        '{{ account_key }}' as account_key,
+        {{ amount }} as amount_cents,
+        {{ reporting }} as reporting_cents
+    from documents_settled
 
-        union all
+    union all
 
     {% endfor -%}
     {% for account_key, amount, reporting in [
@@ -349,20 +349,20 @@ postings as (
         ),
         ("'credits_and_refunds'", '-caught_up_cents', '-caught_up_reporting_cents'),
     ] -%}
-        select
-            'recognition' as entry_type,
-            'recognition:' || recognition_key as entry_key,
-            invoice_id as reference,
-            invoice_id,
-            account_id,
-            customer_id,
-            currency,
-            entry_date,
-            {{ account_key }} as account_key,
-            {{ amount }} as amount_cents,
-            {{ reporting }} as reporting_cents
-        from recognised_months
-        {{ 'union all' if not loop.last }}
+    select
+        'recognition' as entry_type,
+        'recognition:' || recognition_key as entry_key,
+        invoice_id as reference,
+        invoice_id,
+        account_id,
+        customer_id,
+        currency,
+        entry_date,
+        {{ account_key }} as account_key,
+        {{ amount }} as amount_cents,
+        {{ reporting }} as reporting_cents
+    from recognised_months
+    {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 

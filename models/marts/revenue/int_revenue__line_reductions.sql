@@ -21,10 +21,6 @@ refunds as (
     select * from {{ ref('fct_invoice_refunds') }}
 ),
 
-as_of as (
-    select * from {{ ref('dim_as_of') }}
-),
-
 credited as (
     select
         invoice_line_id,
@@ -72,14 +68,11 @@ refunds_net as (
             else refunds.amount_cents
         end as net_cents
     from refunds
-    cross join as_of
     inner join invoices
         on refunds.invoice_id = invoices.invoice_id
     inner join invoice_totals
         on refunds.invoice_id = invoice_totals.invoice_id
-    where
-        refunds.credit_note_id is null
-        and refunds.refunded_at < as_of.as_of_at
+    where refunds.credit_note_id is null
 ),
 
 refunds_accumulated as (

@@ -93,31 +93,31 @@ days_between_ends as (
 
 shares as (
     select
-        *,
-        {% for day in ['opening', 'closing', 'today'] -%}
-            {{ service_part(day ~ '_day', 'service_start_date', 'anchor_day', 'count_service_months') }} as {{ day }}_part,
-            {{ service_whole(
-                day ~ '_day', 'service_start_date', 'service_end_date', 'anchor_day', 'count_service_months'
-            ) }} as {{ day }}_whole{{ ',' if not loop.last }}
-        {% endfor %}
+        {%- for day in ['opening', 'closing', 'today'] %}
+        {{ service_part(day ~ '_day', 'service_start_date', 'anchor_day', 'count_service_months') }} as {{ day }}_part,
+        {{ service_whole(
+            day ~ '_day', 'service_start_date', 'service_end_date', 'anchor_day', 'count_service_months'
+        ) }} as {{ day }}_whole,
+        {%- endfor %}
+        days_between_ends.*
     from days_between_ends
 ),
 
 amounts_accumulated as (
     select
-        *,
-        {% for day, reached in [('opening', 'month'), ('closing', 'next_month'), ('today', 'today_over_date')] -%}
-            case
-                when {{ reached }} > from_date
-                    then {{ money_share('amount_cents', day ~ '_part', day ~ '_whole') }} - kept_cents
-                else cast(0 as bigint)
-            end as {{ day }}_cents,
-            case
-                when {{ reached }} > from_date
-                    then {{ money_share('reporting_cents', day ~ '_part', day ~ '_whole') }} - kept_reporting_cents
-                when reporting_cents is not null then cast(0 as bigint)
-            end as {{ day }}_reporting_cents{{ ',' if not loop.last }}
-        {% endfor %}
+        {%- for day, reached in [('opening', 'month'), ('closing', 'next_month'), ('today', 'today_over_date')] %}
+        case
+            when {{ reached }} > from_date
+                then {{ money_share('amount_cents', day ~ '_part', day ~ '_whole') }} - kept_cents
+            else cast(0 as bigint)
+        end as {{ day }}_cents,
+        case
+            when {{ reached }} > from_date
+                then {{ money_share('reporting_cents', day ~ '_part', day ~ '_whole') }} - kept_reporting_cents
+            when reporting_cents is not null then cast(0 as bigint)
+        end as {{ day }}_reporting_cents,
+        {%- endfor %}
+        shares.*
     from shares
 ),
 

@@ -37,7 +37,8 @@ months_since_first as (
         sum(churn_mrr) over (
             partition by account_id order by month rows between unbounded preceding and current row
         ) as churn_to_date,
-        first_value(new_mrr) over (partition by account_id order by month) as first_mrr
+        -- bought over midnight at the end of a month, it is new in two
+        sum(new_mrr) over (partition by account_id) as first_mrr
     from mrr_months
 ),
 

@@ -60,9 +60,14 @@ months_matured as (
     cross join as_of
 ),
 
-cohorts as (
+mature_months as (
+    select sum(failed_invoices) as failed_invoices
+    from months_matured
+    where is_mature
+),
+
+by_month as (
     select
-        'month' as cohort_grain,
         counted.month,
         counted.attempt_number,
         counted.attempted_invoices,
@@ -72,28 +77,33 @@ cohorts as (
     from counted
     inner join months_matured
         on counted.month = months_matured.month
+),
+
+cohorts as (
+    select
+        'month' as cohort_grain,
+        month,
+        attempt_number,
+        attempted_invoices,
+        recovered_invoices,
+        failed_invoices,
+        is_mature
+    from by_month
 
     union all
 
     select
         'total' as cohort_grain,
         cast(null as date) as month,
-        counted.attempt_number,
-        sum(counted.attempted_invoices) as attempted_invoices,
-        sum(counted.recovered_invoices) as recovered_invoices,
+        by_month.attempt_number,
+        sum(by_month.attempted_invoices) as attempted_invoices,
+        sum(by_month.recovered_invoices) as recovered_invoices,
         max(mature_months.failed_invoices) as failed_invoices,
         true as is_mature
-    from counted
-    inner join months_matured
-        on
-            counted.month = months_matured.month
-            and months_matured.is_mature
-    cross join (
-        select sum(failed_invoices) as failed_invoices
-        from months_matured
-        where is_mature
-    ) as mature_months
-    group by counted.attempt_number
+    from by_month
+    cross join mature_months
+    where by_month.is_mature
+    group by by_month.attempt_number
 ),
 
 final as (

@@ -42,13 +42,20 @@ details_read as (
         case
             when event_name = 'experiment_viewed' then {{ clean_text(json_text('properties', 'variant')) }}
         end as variant,
+        case
+            when event_name = 'feature_gate_hit' then {{ clean_text(json_text('properties', 'feature')) }}
+            when event_name = 'limit_reached' then {{ clean_text(json_text('properties', 'limit')) }}
+        end as gate,
         event_at,
         received_date
     from calls
     where
         {{ received_days_to_build() }}
         and call_type = 'track'
-        and event_name in ('teammate_invited', 'invite_accepted', 'report_shared', 'usage_reported', 'experiment_viewed')
+        and event_name in (
+            'teammate_invited', 'invite_accepted', 'report_shared', 'usage_reported', 'experiment_viewed',
+            'feature_gate_hit', 'limit_reached'
+        )
         and exclusion_reason is null
 ),
 
@@ -68,7 +75,8 @@ final as (
         details_read.event_at,
         details_read.received_date,
         build_state.newest_load_id as built_load_id,
-        build_state.rules_hash
+        build_state.rules_hash,
+        details_read.gate
     from details_read
     cross join build_state
     -- a report shared with a colleague brings nobody new

@@ -18,6 +18,7 @@ events_numbered as (
     select
         file_id,
         line_number,
+        event_id,
         event_type,
         object_id as subscription_id,
         created_at as seen_at,
@@ -61,6 +62,7 @@ lines_of_both as (
     select
         file_id,
         line_number,
+        event_id,
         subscription_id,
         event_type,
         seen_at
@@ -72,6 +74,7 @@ lines_of_both as (
     select
         file_id,
         line_number,
+        'list' as event_id,
         subscription_id,
         'list.subscription' as event_type,
         seen_at
@@ -87,7 +90,7 @@ first_lines as (
     from lines_of_both
     qualify row_number() over (
         partition by subscription_id
-        order by seen_at, case when event_type like '%.created' then 0 else 1 end, file_id, line_number
+        order by seen_at, case when event_type like '%.created' then 0 else 1 end, event_id
     ) = 1
 ),
 
@@ -106,8 +109,8 @@ sights as (
         stripe_events.event_type,
         case
             when stripe_events.event_type like '%.created' then 0
-            when stripe_events.event_type like '%.deleted' then 2
-            else 1
+            when stripe_events.event_type like '%.deleted' then 3
+            else 2
         end as event_rank,
         stripe_events.object_id as subscription_id,
         stripe_events.created_at as seen_at,
@@ -133,7 +136,7 @@ sights as (
     select
         stripe_objects.object_id || ':pulled:' || cast(stripe_objects.pulled_at as varchar) as event_id,
         'list.subscription' as event_type,
-        3 as event_rank,
+        4 as event_rank,
         stripe_objects.object_id as subscription_id,
         stripe_objects.pulled_at - interval '1' microsecond as seen_at,
         stripe_objects.pulled_at as event_created_at,
@@ -157,7 +160,7 @@ final as (
         sights.event_rank,
         sights.subscription_id,
         case when sights.event_type like '%.deleted' then 'canceled' else sights.snapshot.status end as status,
-        sights.previous_attributes,
+        {{ json_text('sights.previous_attributes', 'status') }} as status_before,
         lines_begun_unseen.file_id is not null as has_begun_unseen,
         sights.snapshot,
         case

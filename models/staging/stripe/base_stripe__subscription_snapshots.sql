@@ -12,13 +12,13 @@ begun_unseen as (
         {{ epoch_seconds_at('snapshot.trial_end') }} as trial_ended_at,
         coalesce(snapshot.trial_end > coalesce(snapshot.start_date, snapshot.created), false) as had_trial,
         coalesce(
-            {{ json_text('previous_attributes', 'status') }},
+            status_before,
             case status
                 when 'canceled' then 'active'
                 when 'incomplete_expired' then 'incomplete'
                 else status
             end
-        ) as status_before
+        ) as status_unseen
     from sights
     where has_begun_unseen
 ),
@@ -30,6 +30,7 @@ final as (
         event_rank,
         subscription_id,
         status,
+        status_before,
         snapshot,
         effective_at,
         event_created_at,
@@ -44,7 +45,8 @@ final as (
         'list.subscription.started' as event_type,
         0 as event_rank,
         subscription_id,
-        case when had_trial then 'trialing' else status_before end as status,
+        case when had_trial then 'trialing' else status_unseen end as status,
+        cast(null as varchar) as status_before,
         snapshot,
         started_at as effective_at,
         event_created_at,
@@ -60,7 +62,8 @@ final as (
         'list.subscription.trial_ended' as event_type,
         0 as event_rank,
         subscription_id,
-        status_before as status,
+        status_unseen as status,
+        cast(null as varchar) as status_before,
         snapshot,
         trial_ended_at as effective_at,
         event_created_at,
@@ -69,7 +72,7 @@ final as (
     from begun_unseen
     where
         had_trial
-        and status_before <> 'trialing'
+        and status_unseen <> 'trialing'
         and trial_ended_at < effective_at
 )
 

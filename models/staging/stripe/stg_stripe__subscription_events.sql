@@ -22,14 +22,36 @@ item_periods as (
     group by event_id
 ),
 
+seconds_with_several as (
+    -- Stripe's event ids tell no order: what another event of the second changed away from was first
+    select
+        subscription_id,
+        effective_at,
+        max(status_before) as status_left
+    from subscription_snapshots
+    where event_rank = 2
+    group by 1, 2
+    having count(*) > 1
+),
+
 snapshots_with_periods as (
     select
         subscription_snapshots.*,
+        coalesce(
+            subscription_snapshots.event_rank = 2
+            and subscription_snapshots.status = seconds_with_several.status_left
+            and subscription_snapshots.status is distinct from subscription_snapshots.status_before, false
+        ) as is_first_of_second,
         subscription_snapshots.event_type like 'list.subscription.%' as is_beginning,
         item_periods.current_period_start as items_period_start,
         item_periods.current_period_end as items_period_end
     from subscription_snapshots
-    left join item_periods on subscription_snapshots.event_id = item_periods.event_id
+    left join item_periods
+        on subscription_snapshots.event_id = item_periods.event_id
+    left join seconds_with_several
+        on
+            subscription_snapshots.subscription_id = seconds_with_several.subscription_id
+            and subscription_snapshots.effective_at = seconds_with_several.effective_at
 ),
 
 final as (
@@ -41,7 +63,7 @@ final as (
         snapshot.metadata.account_id as metadata_account_id,
         -- attributes
         event_type,
-        event_rank,
+        case when is_first_of_second then 1 else event_rank end as event_rank,
         status,
         upper(snapshot.currency) as currency,
         snapshot.collection_method as collection_method,

@@ -1,0 +1,137 @@
+with
+
+sessions as (
+    select * from {{ ref('fct_touches') }}
+),
+
+sales_touches as (
+    select * from {{ ref('fct_sales_touches') }}
+),
+
+invites as (
+    select * from {{ ref('fct_invites') }}
+    where is_accepted
+),
+
+account_people as (
+    select * from {{ ref('bridge_account_people') }}
+),
+
+as_of as (
+    select * from {{ ref('dim_as_of') }}
+),
+
+untagged_invitations as (
+    -- an invitation taken up through a link without a tag is no session from outside, and yet
+    -- a referral; one whose session is there already is not told twice
+    select invites.*
+    from invites
+    left join sessions
+        on
+            invites.invitee_person_id = sessions.person_id
+            and sessions.channel = '{{ var("attribution_invitation_channel") }}'
+            and invites.sent_at <= sessions.touched_at
+            and invites.accepted_at >= sessions.touched_at
+    where sessions.session_id is null
+),
+
+people_touched as (
+    select
+        session_id as touch_id,
+        'session' as touch_type,
+        person_id,
+        channel,
+        campaign,
+        is_direct,
+        touched_at
+    from sessions
+
+    union all
+
+    select
+        'inv_' || invite_id as touch_id,
+        'invitation' as touch_type,
+        invitee_person_id as person_id,
+        '{{ var("attribution_invitation_channel") }}' as channel,
+        cast(null as varchar) as campaign,
+        false as is_direct,
+        accepted_at as touched_at
+    from untagged_invitations
+    where invitee_person_id is not null
+
+    union all
+
+    select
+        sales_touch_id as touch_id,
+        'sales' as touch_type,
+        person_id,
+        '{{ var("attribution_sales_channel") }}' as channel,
+        cast(null as varchar) as campaign,
+        false as is_direct,
+        touched_at
+    from sales_touches
+    where person_id is not null
+),
+
+accounts_touched as (
+    -- an account is touched through each of its people
+    select
+        people_touched.touch_id,
+        people_touched.touch_type,
+        account_people.account_id,
+        people_touched.channel,
+        people_touched.campaign,
+        people_touched.is_direct,
+        people_touched.touched_at
+    from people_touched
+    inner join account_people on people_touched.person_id = account_people.person_id
+
+    union
+
+    -- and by Sales also where the record names the account; union: the same touch counts once
+    select
+        sales_touch_id as touch_id,
+        'sales' as touch_type,
+        account_id,
+        '{{ var("attribution_sales_channel") }}' as channel,
+        cast(null as varchar) as campaign,
+        false as is_direct,
+        touched_at
+    from sales_touches
+    where account_id is not null
+),
+
+entities_touched as (
+    select
+        'person' as entity_type,
+        person_id as entity_id,
+        touch_id,
+        touch_type,
+        channel,
+        campaign,
+        is_direct,
+        touched_at
+    from people_touched
+
+    union all
+
+    select
+        'account' as entity_type,
+        account_id as entity_id,
+        touch_id,
+        touch_type,
+        channel,
+        campaign,
+        is_direct,
+        touched_at
+    from accounts_touched
+),
+
+final as (
+    select entities_touched.*
+    from entities_touched
+    cross join as_of
+    where entities_touched.touched_at <= as_of.as_of_at
+)
+
+select * from final

@@ -1,0 +1,46 @@
+"""Revenue, row for row: MRR, movements and causes, NRR, recovery, recognition, to the cent.
+
+The same comparison at 5,000 accounts: `python -m bench.revenue`.
+"""
+
+import json
+import shutil
+
+import pytest
+
+from demo_company.generate import generate
+from tests.models.revenue_truth import QUESTIONS, Compared, compare
+from warehouse.settings import Settings
+
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.fixture(scope="module")
+def compared(demo_run) -> dict[str, Compared]:
+    return {one.name: one for one in compare(demo_run.published, demo_run.truth)}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_the_warehouse_says_what_is_true(compared, question):
+    one = compared[question]
+    assert one.compared > 0
+    assert one.differing == 0, "\n".join(one.examples)
+
+
+@pytest.mark.proof
+def test_three_hundred_accounts_and_much_dirt_change_no_cent(new_installation):
+    """Without product events too: revenue needs billing only."""
+    installation = new_installation("revenue")
+    generate(installation.landing, accounts=300, dirt_rate=0.03, events_per_day=1)
+    shutil.rmtree(installation.landing / "events")
+    installation.plg("ingest")
+    installation.plg(
+        "dbt", "build", "--select", "+marts.revenue",
+        "--exclude", "resource_type:test", "resource_type:unit_test", new_process=True,
+    )  # fmt: skip
+    planted = json.loads((installation.truth / "summary.json").read_text())["dirt"]
+    assert planted["stripe_lost_ends"] > 0
+    assert planted["stripe_lost_subscriptions"] > 0
+    for one in compare(Settings(home=installation.home).warehouse_path, installation.truth):
+        assert one.compared > 0, one.name
+        assert one.differing == 0, "\n".join(one.examples)
