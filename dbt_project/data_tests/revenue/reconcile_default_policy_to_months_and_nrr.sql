@@ -18,9 +18,9 @@ nrr as (
 months_summed as (
     select
         month,
-        {%- for measure in ['opening', 'new', 'expansion', 'contraction', 'churn', 'reactivation', 'fx', 'closing'] %}
-        sum({{ measure }}_mrr) as {{ measure }}_mrr{{ "," if not loop.last }}
-        {%- endfor %}
+    {%- for measure in ['opening', 'new', 'expansion', 'contraction', 'churn', 'reactivation', 'fx', 'closing'] %}
+    sum({{ measure }}_mrr) as {{ measure }}_mrr{{ "," if not loop.last }}
+    {%- endfor %}
     from mrr_months
     group by month
 ),
