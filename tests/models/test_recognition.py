@@ -601,7 +601,7 @@ def test_the_journal_of_complete_months_holds_the_deferred_balance(models, books
     assert posted == (forward[0][0] or 0)
 
 
-@QUICK
+@settings(QUICK, max_examples=3)
 @given(first=some_books(), later=some_books(), data=st.data())
 def test_closed_months_never_change_whatever_comes_in_later(models, first, later, data):
     """Books of one day, then other books (corrected, more, or less) of a later day."""
