@@ -90,11 +90,12 @@ def window_of(account: Account, month: date, window: int) -> dict[str, Any] | No
         return None
     moved = account.between(first, end)
     expansion, contraction, churn = moved["expansion"], moved["contraction"], moved["churn"]
-    back, rate = moved["reactivation"], moved["fx"]
+    back, rate, late = moved["reactivation"], moved["fx"], moved["new"]
     # more cannot be lost than was there and was added by growth: cent by cent in the mind,
-    # churn gives way first, and so does what came back
+    # churn gives way first, and so does what was bought with the evening before, or came back
     too_much = max(ZERO, contraction + churn - start - expansion)
     churn, contraction = max(ZERO, churn - too_much), contraction - max(ZERO, too_much - churn)
+    too_much -= min(too_much, late)
     back, rate = max(ZERO, back - too_much), rate - max(ZERO, too_much - back)
     net = start + expansion - contraction - churn
     has_churned = bool(account.churn_days(first, end))

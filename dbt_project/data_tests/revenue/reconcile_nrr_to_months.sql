@@ -18,7 +18,7 @@ windows_open as (
         window_months,
         dimension
     from rpt_nrr
-    where starting_mrr + expansion_mrr - contraction_mrr - churn_mrr + reactivation_mrr + fx_mrr <> ending_mrr
+    where starting_mrr + expansion_mrr - contraction_mrr - churn_mrr + reactivation_mrr + new_mrr + fx_mrr <> ending_mrr
 ),
 
 cuts_summed as (
@@ -31,6 +31,7 @@ cuts_summed as (
         sum(contraction_mrr) as contraction_mrr,
         sum(churn_mrr) as churn_mrr,
         sum(reactivation_mrr) as reactivation_mrr,
+        sum(new_mrr) as new_mrr,
         sum(fx_mrr) as fx_mrr,
         sum(nrr_numerator) as nrr_numerator,
         sum(grr_numerator) as grr_numerator,
@@ -61,6 +62,7 @@ cuts_apart as (
             or totals.contraction_mrr <> cuts.contraction_mrr
             or totals.churn_mrr <> cuts.churn_mrr
             or totals.reactivation_mrr <> cuts.reactivation_mrr
+            or totals.new_mrr <> cuts.new_mrr
             or totals.fx_mrr <> cuts.fx_mrr
             or totals.nrr_numerator <> cuts.nrr_numerator
             or totals.grr_numerator <> cuts.grr_numerator
@@ -129,13 +131,14 @@ movements_apart as (
         'all' as dimension
     from account_windows
     where
-        starting_mrr + expansion_mrr - contraction_mrr - churn_mrr + reactivation_mrr + fx_mrr <> ending_mrr
+        starting_mrr + expansion_mrr - contraction_mrr - churn_mrr + reactivation_mrr + new_mrr + fx_mrr <> ending_mrr
         or expansion_mrr <> total_expansion_mrr
         or contraction_mrr > total_contraction_mrr
         or churn_mrr > total_churn_mrr
+        or new_mrr > total_new_mrr
         or reactivation_mrr > total_reactivation_mrr
         or (total_contraction_mrr + total_churn_mrr) - (contraction_mrr + churn_mrr)
-        <> (total_reactivation_mrr + total_fx_mrr) - (reactivation_mrr + fx_mrr)
+        <> (total_new_mrr + total_reactivation_mrr + total_fx_mrr) - (new_mrr + reactivation_mrr + fx_mrr)
         or contraction_mrr < 0
         or churn_mrr < 0
         or reactivation_mrr < 0

@@ -109,7 +109,8 @@ windows_summed as (
 
 losses_weighed as (
     -- Nobody loses more than the start and what it was expanded by. What is lost beyond that had
-    -- come from a return or an exchange rate, and is taken off these.
+    -- come from a return or an exchange rate, or was new with a purchase of the evening before the
+    -- window, and is taken off these.
     select
         *,
         case
@@ -121,11 +122,17 @@ losses_weighed as (
 ),
 
 losses_shared as (
-    -- the churn bears it before the contraction, the return before the exchange rate
+    -- the churn bears it before the contraction; what was new before the return, and this before
+    -- the exchange rate
     select
         *,
         case when excess_mrr > total_churn_mrr then total_churn_mrr else excess_mrr end as excess_churn_mrr,
-        case when excess_mrr > total_reactivation_mrr then total_reactivation_mrr else excess_mrr end as excess_reactivation_mrr
+        case when excess_mrr > total_new_mrr then total_new_mrr else excess_mrr end as excess_new_mrr,
+        case
+            when excess_mrr > total_new_mrr + total_reactivation_mrr then total_reactivation_mrr
+            when excess_mrr > total_new_mrr then excess_mrr - total_new_mrr
+            else 0
+        end as excess_reactivation_mrr
     from losses_weighed
 ),
 
@@ -139,11 +146,14 @@ retained as (
             when starting_mrr > 0 then total_contraction_mrr - (excess_mrr - excess_churn_mrr) else 0
         end as contraction_mrr,
         case when starting_mrr > 0 then total_churn_mrr - excess_churn_mrr else 0 end as churn_mrr,
+        case when starting_mrr > 0 then total_new_mrr - excess_new_mrr else 0 end as new_mrr,
         case
             when starting_mrr > 0 then total_reactivation_mrr - excess_reactivation_mrr else 0
         end as reactivation_mrr,
         case
-            when starting_mrr > 0 then total_fx_mrr - (excess_mrr - excess_reactivation_mrr) else 0
+            when starting_mrr > 0
+                then total_fx_mrr - (excess_mrr - excess_new_mrr - excess_reactivation_mrr)
+            else 0
         end as fx_mrr
     from losses_shared
 ),
@@ -189,6 +199,7 @@ final as (
         cast(kept.expansion_mrr as decimal(18, 2)) as expansion_mrr,
         cast(kept.contraction_mrr as decimal(18, 2)) as contraction_mrr,
         cast(kept.churn_mrr as decimal(18, 2)) as churn_mrr,
+        cast(kept.new_mrr as decimal(18, 2)) as new_mrr,
         cast(kept.reactivation_mrr as decimal(18, 2)) as reactivation_mrr,
         cast(kept.fx_mrr as decimal(18, 2)) as fx_mrr,
         cast(kept.retained_mrr as decimal(18, 2)) as retained_mrr,

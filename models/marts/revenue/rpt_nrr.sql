@@ -22,7 +22,7 @@ attributes_summed as (
         sourcing,
         max(case when starting_mrr > 0 then 1 else 0 end) as has_start,
         sum(starting_mrr) as starting_mrr,
-        {%- for movement in ['expansion', 'contraction', 'churn', 'reactivation', 'fx'] %}
+        {%- for movement in ['expansion', 'contraction', 'churn', 'reactivation', 'new', 'fx'] %}
         sum({{ movement }}_mrr) as {{ movement }}_mrr,
         {%- endfor %}
         sum(case when starting_mrr > 0 then ending_mrr else 0 end) as ending_mrr,
@@ -49,6 +49,7 @@ cuts as (
         contraction_mrr,
         churn_mrr,
         reactivation_mrr,
+        new_mrr,
         fx_mrr,
         ending_mrr,
         retained_mrr,
@@ -73,7 +74,7 @@ summed as (
         dimension,
         dimension_value,
         sum(starting_mrr) as starting_mrr,
-        {%- for movement in ['expansion', 'contraction', 'churn', 'reactivation', 'fx'] %}
+        {%- for movement in ['expansion', 'contraction', 'churn', 'reactivation', 'new', 'fx'] %}
         sum({{ movement }}_mrr) as {{ movement }}_mrr,
         {%- endfor %}
         sum(ending_mrr) as ending_mrr,
@@ -97,7 +98,7 @@ final as (
         summed.dimension_value,
         -- measures
         cast(summed.starting_mrr as decimal(18, 2)) as starting_mrr,
-        {%- for movement in ['expansion', 'contraction', 'churn', 'reactivation', 'fx', 'ending'] %}
+        {%- for movement in ['expansion', 'contraction', 'churn', 'reactivation', 'new', 'fx', 'ending'] %}
         cast(summed.{{ movement }}_mrr as decimal(18, 2)) as {{ movement }}_mrr,
         {%- endfor %}
         cast(summed.nrr_numerator as decimal(18, 2)) as nrr_numerator,
