@@ -147,6 +147,11 @@ def _is_run(node: Mapping[str, Any]) -> bool:
     return node["name"] in MODELS_OUTSIDE or tuple(node["fqn"][1:3]) in FOLDERS
 
 
+def compiled_queries() -> Mapping[str, str]:
+    """SQL of every model of FOLDERS, by the model's name."""
+    return _compiled()[1]
+
+
 @cache
 def _compiled() -> tuple[dict[str, dict], dict[str, str]]:
     """dbt's nodes by id, and the models' SQL by name; once a test session."""

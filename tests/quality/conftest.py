@@ -255,6 +255,32 @@ create table revenue.fct_journal_entries as
     select * from (values
         ('je_1', 12.00, 0.00, 12.00, 0.00), ('je_1', 0.00, 12.00, 0.00, 12.00)
     ) as t(entry_id, debit, credit, reporting_debit, reporting_credit);
+create table revenue.int_revenue__mrr_close_log as
+    select timestamp '2026-06-02' as recorded_at;
+create table revenue.fct_mrr_closes as
+    select * from (values
+        ('acc_1', date '2026-04-01', 100.00), ('acc_1', date '2026-05-01', 115.00)
+    ) as t(account_id, month, reported_mrr);
+create table revenue.fct_mrr_restatements as
+    select 'acc_1' as account_id, date '2026-05-01' as month, 'late_event' as cause,
+        115.00 as reported_mrr, 1.75 as difference, 116.75 as now_mrr,
+        timestamp '2026-06-10' as first_seen_at;
+create table revenue.rpt_invoice_tie_out as
+    select *, invoiced_amount - mrr as difference, 0.00 as contract_amount, 0.00 as void_amount,
+        0.00 as pause_amount, 0.00 as timing_amount, invoiced_amount - mrr as proration_amount,
+        0.00 as one_time_amount, 0.00 as usage_amount, 0.00 as discount_once_amount,
+        0.00 as tax_amount, 0.00 as rounding_amount, 0.00 as unexplained_amount,
+        0.005 * mrr as tolerated_amount
+    from (values
+        ('acc_1', date '2026-05-01', 116.75, 120.00), ('acc_1', date '2026-06-01', 116.75, 116.75)
+    ) as t(account_id, month, mrr, invoiced_amount);
+create table revenue.rpt_mrr_policies as
+    select 'default' as policy_key, true as is_default, month, sum(opening_mrr) as opening_mrr,
+        sum(new_mrr) as new_mrr, sum(expansion_mrr) as expansion_mrr,
+        sum(contraction_mrr) as contraction_mrr, sum(churn_mrr) as churn_mrr,
+        sum(reactivation_mrr) as reactivation_mrr, sum(fx_mrr) as fx_mrr,
+        sum(closing_mrr) as closing_mrr
+    from revenue.fct_mrr_months group by month;
 create table pql.fct_scores as
     select * from (values
         ('rubric_150', 'acc_0', date '2026-06-28', 30.00, 3, 'watching'),

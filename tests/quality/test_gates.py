@@ -200,6 +200,12 @@ MARTS_DAMAGE = {
     "where debit > 0",
     "recognition_months_sum_to_lines": "update revenue.fct_recognition_months "
     "set recognised_cents = 401 where recognised_cents = 400",
+    "nothing_restates_in_silence": "update revenue.fct_mrr_restatements set difference = 1.00",
+    "tie_out_classes_add_up": "update revenue.rpt_invoice_tie_out set tax_amount = 1.00",
+    "default_policy_is_the_months": "update revenue.rpt_mrr_policies "
+    "set churn_mrr = -49.00, contraction_mrr = -6.00 where month = date '2026-05-01'",
+    "policy_months_close": "update revenue.rpt_mrr_policies set new_mrr = 101.00 "
+    "where month = date '2026-04-01'",
     "nrr_is_its_formula": "update revenue.rpt_nrr set nrr = 1.15 where starting_mrr = 100",
     "nrr_amounts_positive": "update revenue.rpt_nrr set contraction_mrr = -5.00, nrr = 1.255 "
     "where starting_mrr = 100",
@@ -418,6 +424,27 @@ def test_registered_names_are_recognised_however_they_are_spelt(built):
         "when line_number % 3 = 1 then 'createReport' else 'create_report' end",
     )
     assert failed(run_gate(built, "raw")) == set()
+
+
+@pytest.mark.parametrize(
+    ("key", "damage"),
+    [
+        (
+            "tie_out_unexplained",
+            "update revenue.rpt_invoice_tie_out set proration_amount = 0, "
+            "unexplained_amount = difference where month = date '2026-05-01'",
+        ),
+        (
+            "closed_months_stay",
+            "update revenue.fct_mrr_restatements set first_seen_at = timestamp '2026-06-30'",
+        ),
+    ],
+)
+def test_what_finance_has_to_look_at_is_a_warning(built, key, damage):
+    run_sql(built.warehouse_path, damage)
+    report = run_gate(built, "marts")
+    assert report.passed
+    assert [result.key for result in report.warnings] == [key]
 
 
 def test_a_milestone_nobody_reaches_any_more_is_a_warning(built):

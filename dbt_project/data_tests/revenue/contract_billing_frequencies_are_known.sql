@@ -1,5 +1,6 @@
 -- A frequency missing in the seed billing_frequencies is taken for one bill for the whole term.
 {{ config(severity='warn') }}
+-- depends_on: {{ ref('int_revenue__contract_instalments') }}
 
 select
     contracts.contract_id,

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 import yaml
 
+from tests.models.revenue_models import compiled_queries
 from warehouse.settings import PROJECT_ROOT
 
 TABLES = {
@@ -106,8 +107,8 @@ class TieOut:
 
 
 @pytest.fixture
-def tie_out(project) -> TieOut:
-    return TieOut(lambda name: project.models[name]["compiled_code"])
+def tie_out() -> TieOut:
+    return TieOut(compiled_queries().__getitem__)
 
 
 def test_invoices_that_follow_the_subscriptions_leave_nothing_unexplained(tie_out):
