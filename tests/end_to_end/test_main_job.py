@@ -14,7 +14,7 @@ import pytest
 from tests.models import naive_attribution, naive_experiments, naive_recognition
 from tests.models.landed_books import books_of
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("demo_run")]
 
 
 @pytest.fixture

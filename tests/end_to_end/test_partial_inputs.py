@@ -22,6 +22,7 @@ def test_an_empty_landing_folder_gives_empty_tables(new_installation):
         assert installation.query(f"select count(*) as n from {table}") == [{"n": 0}], table
 
 
+@pytest.mark.proof
 def test_events_alone_are_enough(new_installation):
     """Plain Segment calls of an unknown product: no billing, no CRM, no registry entry."""
     installation = new_installation("events_only")

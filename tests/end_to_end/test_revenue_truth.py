@@ -12,7 +12,7 @@ from demo_company.generate import generate
 from tests.models.revenue_truth import QUESTIONS, Compared, compare
 from warehouse.settings import Settings
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("demo_run")]
 
 
 @pytest.fixture(scope="module")

@@ -196,6 +196,7 @@ def test_lifecycle_states_are_the_same_for_every_week(rows, company):
     assert found == expected
 
 
+@pytest.mark.proof
 def test_a_milestone_changes_with_a_line_of_csv_and_only_for_later_signups(
     settings, company, rows, tmp_path, monkeypatch
 ):
