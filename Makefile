@@ -60,7 +60,7 @@ format: $(ENV) ## rewrite Python and SQL in the house style
 	@$(BIN)/sqlfluff fix --quiet --processes 2 models dbt_project/data_tests
 
 lock: $(ENV) ## resolve the dependencies of pyproject.toml anew into requirements.lock
-	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header -o requirements.lock
 
 clean: ## remove the environment and the installation in .plg
 	@rm -rf $(VENV) .plg
