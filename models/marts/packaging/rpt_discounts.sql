@@ -12,6 +12,10 @@ minor_units as (
     select * from {{ ref('currency_minor_units') }}
 ),
 
+mrr_months as (
+    select * from {{ ref('fct_mrr_months') }}
+),
+
 as_of as (
     select * from {{ ref('dim_as_of') }}
 ),
@@ -69,16 +73,18 @@ account_months as (
 ),
 
 account_months_followed as (
+    -- who moved to a contract has not left
     select
-        account_months.*,
-        {{ month_start(add_months_to('account_months.month', 1)) }} as following_month,
-        lead(account_months.month) over (
-            partition by account_months.account_id order by account_months.month
-        ) as next_month,
-        lead(account_months.mrr) over (
-            partition by account_months.account_id order by account_months.month
-        ) as next_mrr
+        account_months.account_id,
+        account_months.is_discounted,
+        mrr_months.month as following_month,
+        mrr_months.closing_mrr > 0 as is_there
     from account_months
+    inner join mrr_months
+        on
+            account_months.account_id = mrr_months.account_id
+            and {{ month_start(add_months_to('account_months.month', 1)) }} = mrr_months.month
+    where account_months.mrr > 0
 ),
 
 at_close as (
@@ -95,19 +101,14 @@ at_close as (
 ),
 
 starts as (
-    -- who paid at the end of the month before, and who of them no longer pays at the end of this one
+    -- who paid at the end of the month before, and who of them has no revenue left at the end of this one
     select
         following_month as month,
         count(case when is_discounted then 1 end) as discounted_accounts_start,
-        count(
-            case when is_discounted and not coalesce(next_month = following_month and next_mrr > 0, false) then 1 end
-        ) as discounted_accounts_churned,
+        count(case when is_discounted and not is_there then 1 end) as discounted_accounts_churned,
         count(case when not is_discounted then 1 end) as undiscounted_accounts_start,
-        count(
-            case when not is_discounted and not coalesce(next_month = following_month and next_mrr > 0, false) then 1 end
-        ) as undiscounted_accounts_churned
+        count(case when not is_discounted and not is_there then 1 end) as undiscounted_accounts_churned
     from account_months_followed
-    where mrr > 0
     group by following_month
 ),
 
