@@ -39,10 +39,10 @@ lint: $(ENV)
 	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar --nocolor models dbt_project/data_tests
 
 pytest: $(ENV)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 proofs: $(ENV) ## the tests that take minutes: increments against a rebuild, un-merge to the CRMs, shuffled loads
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m proof $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m proof $(PYTEST_ARGS)
 
 ui: $(ENV) ## Dagster and the CRM mocks together; one Ctrl-C stops all
 	@$(BIN)/plg ui

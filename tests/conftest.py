@@ -18,12 +18,3 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path) -> Itera
     if "PLG_HOME" not in os.environ:
         monkeypatch.setenv("PLG_HOME", str(tmp_path / "home"))
     yield
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file run in one worker, and so do those of files that share what is dear to
-    make (`xdist_group`): a second worker would make it once more."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.as_posix()))

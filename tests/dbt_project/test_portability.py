@@ -9,8 +9,6 @@ from sqlglot import exp
 
 from warehouse.settings import PROJECT_ROOT
 
-pytestmark = pytest.mark.xdist_group("project")
-
 MODELS_DIR = PROJECT_ROOT / "models"
 MODEL_FILES = sorted(MODELS_DIR.rglob("*.sql"))
 

@@ -8,8 +8,6 @@ import yaml
 from ingestion.lake_schema import DATASETS
 from warehouse.settings import PROJECT_ROOT
 
-pytestmark = pytest.mark.xdist_group("project")
-
 MODELS_DIR = PROJECT_ROOT / "models"
 SEEDS_DIR = PROJECT_ROOT / "seeds"
 # some are Python: the probabilistic linkage, the milestone discovery, the evaluation of experiments

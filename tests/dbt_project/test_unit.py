@@ -1,9 +1,5 @@
 """The project's dbt unit tests, and the build of a warehouse for which nothing has landed."""
 
-import pytest
-
-pytestmark = pytest.mark.xdist_group("project")
-
 
 def test_every_dbt_unit_test_passes(project):
     ran = [unique_id for unique_id in project.results if unique_id.startswith("unit_test.")]

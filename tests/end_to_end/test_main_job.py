@@ -13,8 +13,9 @@ import pytest
 
 from tests.models import naive_attribution, naive_experiments, naive_recognition
 from tests.models.landed_books import books_of
+from tests.models.revenue_truth import QUESTIONS, Compared, compare
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("demo_run")]
+pytestmark = pytest.mark.pipeline
 
 
 @pytest.fixture
@@ -591,3 +592,16 @@ def test_experiment_metrics_of_every_unit_equal_a_naive_computation_from_the_fil
     differing = [place for place in found | expected if found.get(place) != expected.get(place)]
     assert {place: (found.get(place), expected.get(place)) for place in differing[:10]} == {}
     assert len(found) > 1_000
+
+
+@pytest.fixture(scope="module")
+def compared(demo_run) -> dict[str, Compared]:
+    return {one.name: one for one in compare(demo_run.published, demo_run.truth)}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_revenue_is_the_truth_row_for_row(compared, question):
+    """The same at 5,000 accounts: `python -m bench.revenue`."""
+    one = compared[question]
+    assert one.compared > 0
+    assert one.differing == 0, "\n".join(one.examples)

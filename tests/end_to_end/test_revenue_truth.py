@@ -1,6 +1,6 @@
 """Revenue, row for row: MRR, movements and causes, NRR, recovery, recognition, to the cent.
 
-The same comparison at 5,000 accounts: `python -m bench.revenue`.
+The suite compares the demo of test_main_job; 5,000 accounts: `python -m bench.revenue`.
 """
 
 import json
@@ -9,22 +9,10 @@ import shutil
 import pytest
 
 from demo_company.generate import generate
-from tests.models.revenue_truth import QUESTIONS, Compared, compare
+from tests.models.revenue_truth import compare
 from warehouse.settings import Settings
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("demo_run")]
-
-
-@pytest.fixture(scope="module")
-def compared(demo_run) -> dict[str, Compared]:
-    return {one.name: one for one in compare(demo_run.published, demo_run.truth)}
-
-
-@pytest.mark.parametrize("question", QUESTIONS)
-def test_the_warehouse_says_what_is_true(compared, question):
-    one = compared[question]
-    assert one.compared > 0
-    assert one.differing == 0, "\n".join(one.examples)
+pytestmark = pytest.mark.pipeline
 
 
 @pytest.mark.proof
