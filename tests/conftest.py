@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from warehouse.settings import Settings
 
@@ -18,3 +19,21 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path) -> Itera
     if "PLG_HOME" not in os.environ:
         monkeypatch.setenv("PLG_HOME", str(tmp_path / "home"))
     yield
+
+
+_ONE_INSTALLATION = {  # files whose tests read the same one, dear to make
+    f"tests/dbt_project/{name}.py": "the empty installation"
+    for name in ("test_portability", "test_project", "test_unit")
+}
+
+
+class _ByInstallation(LoadFileScheduling):
+    """A file at a time to a worker; files that share an installation to the same worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return _ONE_INSTALLATION.get(file, file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> LoadFileScheduling:
+    return _ByInstallation(config, log)

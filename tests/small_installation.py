@@ -1,13 +1,16 @@
 """A small installation of a test's own: files land, the real ingest reads them, dbt builds."""
 
 import json
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 
+from dagster_plg.dbt_project import parsed_project
 from ingestion.raw_views import create_raw_views
 from ingestion.report import IngestReport
 from ingestion.run import ingest
@@ -17,9 +20,19 @@ from warehouse.settings import Settings
 
 @cache
 def _manifest():
-    """The project, parsed once for all installations of a test session (seconds each time)."""
-    settings = Settings(home=Path(tempfile.mkdtemp(prefix="plg-parse-")), _env_file=None)
-    return run_dbt(settings, ["parse", "--quiet"]).result
+    """The project, parsed once a process (many seconds each time): what Dagster's definitions are
+    made from too. Who comes first must not parse into anybody's home."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PLG_HOME", tempfile.mkdtemp(prefix="plg-parse-"))
+        return parsed_project().manifest
+
+
+@cache
+def _with_every_seed() -> Path:
+    """A warehouse with nothing but the rules in it, built once a process (some 3 s each time)."""
+    installation = SmallInstallation(Path(tempfile.mkdtemp(prefix="plg-seeds-")), as_of=None)
+    installation.dbt("seed")
+    return installation.settings.warehouse_path
 
 
 class SmallInstallation:
@@ -59,7 +72,11 @@ class SmallInstallation:
 
     def seed(self, *select: str) -> None:
         """Load the rules; a test may then change them in the warehouse, not in the project."""
-        self.dbt("seed", *(["--select", *select] if select else []))
+        if select or self.settings.warehouse_path.exists():
+            self.dbt("seed", *(["--select", *select] if select else []))
+        else:
+            self.settings.home.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(_with_every_seed(), self.settings.warehouse_path)
 
     def run(self, *select: str) -> None:
         """Build models only: seeds stay as a test left them."""
