@@ -214,9 +214,16 @@ pipeline_summed as (
     group by 1, 2, 3, 4
 ),
 
+stages_told as (
+    -- a CRM that knows no sales-qualified leads does not say that there are none
+    select distinct stage
+    from subject_stages
+),
+
 rates as (
     select
         subjects_counted.*,
+        stages_told.stage is not null as is_told,
         subjects_counted.count_qualified - subjects_counted.count_already as denominator,
         case
             when questions.to_stage = 'opportunity' then coalesce(pipeline_summed.attributed_opportunities, 0)
@@ -239,6 +246,7 @@ rates as (
         on
             subjects_counted.conversion_key = questions.conversion_key
             and subjects_counted.model_key = questions.model_key
+    left join stages_told on questions.to_stage = stages_told.stage
     left join pipeline_summed
         on
             subjects_counted.cohort_grain = pipeline_summed.cohort_grain
@@ -260,6 +268,7 @@ final as (
         within_days,
         is_mature,
         case
+            when not is_told then 'not_told'
             when not is_mature or denominator = 0 then 'not_measured'
             when count_converted < red_below * denominator then 'too_low'
             when count_converted > red_above * denominator then 'too_high'
@@ -273,9 +282,9 @@ final as (
         count_already,
         denominator,
         count_converted as numerator,
-        case when denominator > 0 then cast(count_converted as double) / denominator end as rate,
-        {{ wilson_low('count_converted', 'denominator') }} as rate_low,
-        {{ wilson_high('count_converted', 'denominator') }} as rate_high,
+        case when is_told and denominator > 0 then cast(count_converted as double) / denominator end as rate,
+        case when is_told then {{ wilson_low('count_converted', 'denominator') }} end as rate_low,
+        case when is_told then {{ wilson_high('count_converted', 'denominator') }} end as rate_high,
         cast(median_days as double) as median_days,
         cast(p75_days as double) as p75_days,
         cast(attributed_opportunities as bigint) as attributed_opportunities,
