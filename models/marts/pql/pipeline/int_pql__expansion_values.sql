@@ -79,14 +79,14 @@ members as (
 ),
 
 occurrences as (
-    -- known from the day it was received, and not before it happened
+    -- known from the day it was received and known whose it was, and not before it happened
     select
         signals.signal_key,
         signals.measure,
         signals.window_days,
         account_days.account_id,
         account_days.activity_date,
-        greatest(account_days.activity_date, account_days.received_date) as known_date,
+        greatest(account_days.activity_date, account_days.known_date) as known_date,
         members.joined_date,
         sum(account_days.count_events) as count_events
     from account_days
@@ -257,7 +257,7 @@ quota_days as (
     select
         account_id,
         usage_date,
-        greatest(usage_date, received_date) as known_date,
+        greatest(usage_date, known_date) as known_date,
         max(quota_share) as quota_share
     from quota_usage
     group by 1, 2, 3
