@@ -73,7 +73,7 @@ def _head(facts: ModelFacts) -> Iterable[Block]:
 
 
 def _flags(facts: ModelFacts) -> Iterable[Block]:
-    silent = [row for row in _unversioned(facts)]
+    silent = _unversioned(facts)
     if silent:
         names = ", ".join(sorted({row["part_key"] for row in silent}))
         since = min(row["recorded_at"] for row in silent)
@@ -115,8 +115,9 @@ def _in_short(facts: ModelFacts) -> Iterable[str]:
         yield f"Do its picks pay? {_capital(NOT_MEASURED)}: there is no back-test of it."
     else:
         yield (
-            f"Of its picks ({_cut(bound)}) {_interval(bound, 'conversion_rate')} paid in the window "
-            f"after the look, from {_count(bound, 'n')} looks at {_count(bound, 'n_accounts')} {what}; "
+            f"Of its picks ({_cut(bound)}) {_interval(bound, 'conversion_rate')} paid in the "
+            f"window after the look, from {_count(bound, 'n')} looks at "
+            f"{_count(bound, 'n_accounts')} {what}; "
             f"it found {_interval(bound, 'recall')} of those who paid. "
             f"That is {_interval(bound, 'lift', _times)} the average."
         )
@@ -149,7 +150,7 @@ def _purpose(facts: ModelFacts) -> Iterable[Block]:
         )
     yield Bullets(
         [
-            "Not for accounts that pay: they have no score on those days (see the expansion queue).",
+            "Not for accounts that pay: they have no score (see the expansion queue).",
             "Not for prices, credit, contracts, or judging employees of a customer or of ours.",
             "Not for comparing two versions, or two models, by their points: compare what paid.",
         ]
@@ -221,14 +222,14 @@ def _tiers(facts: ModelFacts) -> Iterable[Block]:
     yield Heading("What a score leads to")
     measured = {row["tier"]: row for row in _cuts(facts, "tier")}
     yield Table(
-        ["Tier", "From", "What is done", "Answer within", "Today", "Should pay", "Paid in back-test"],
+        ["Tier", "From", "What is done", "Within", "Today", "Should pay", "Paid in back-test"],
         [
             [
                 row["tier"],
                 _number(row["min_points"]),
                 row["action"],
                 _minutes(row.get("sla_minutes")),
-                f"{facts.tier_counts.get(row['tier'], 0):,}" if facts.count_scored else NOT_MEASURED,
+                _today(facts, row["tier"]),
                 _expected(row),
                 _interval(measured.get(row["tier"]), "conversion_rate"),
             ]
@@ -236,6 +237,10 @@ def _tiers(facts: ModelFacts) -> Iterable[Block]:
         ],
         frozenset({1, 4}),
     )  # fmt: skip
+
+
+def _today(facts: ModelFacts, tier: str) -> str:
+    return f"{facts.tier_counts.get(tier, 0):,}" if facts.count_scored else NOT_MEASURED
 
 
 def _expected(tier: Row) -> str:
@@ -280,9 +285,9 @@ def _proof(facts: ModelFacts) -> Iterable[Block]:
     else:
         verdict = "it holds" if calibration.get("is_calibrated") else "it does not hold"
         yield Text(
-            f"Predicted from the earlier windows {_percent(calibration['predicted_rate'])}, observed "
-            f"in the latest {_interval(calibration, 'observed_rate')}: {verdict}. Expected calibration "
-            f"error {_percent(calibration['calibration_error'])}, Brier score "
+            f"Predicted from the earlier windows {_percent(calibration['predicted_rate'])}, "
+            f"observed in the latest {_interval(calibration, 'observed_rate')}: {verdict}. "
+            f"Expected calibration error {_percent(calibration['calibration_error'])}, Brier score "
             f"{_decimal(calibration.get('brier_score'))}."
         )
     yield Heading("Conditions for being live", 3)
@@ -410,8 +415,8 @@ def _fairness(facts: ModelFacts) -> Iterable[Block]:
             ]
         )
     yield Text(
-        f"Of {lowest} and above. A rate under four fifths of the best group's is to be watched; where "
-        "its whole interval is, something is to be done."
+        f"Of {lowest} and above. A rate under four fifths of the best group's is to be watched; "
+        "where its whole interval is, something is to be done."
     )
     names = [_MEASURES[measure] for measure in measures]
     figures = frozenset(range(1, 2 + len(measures)))
@@ -595,8 +600,8 @@ def _limits(facts: ModelFacts) -> Iterable[Block]:
         items.append("Points are added: it knows no “this only matters together with that”.")
     if facts.model["method"] == "normalised":
         items.append(
-            "An account of one person is not divided by less than 1: without that it would rank above "
-            "every team. The raw figure is kept beside the score (raw_points)."
+            "An account of one person is not divided by less than 1: without that it would rank "
+            "above every team. The raw figure is kept beside the score (raw_points)."
         )
     if facts.model["method"] == "triggers":
         items.append("It knows met and not met; two accounts of one tier are not ranked.")

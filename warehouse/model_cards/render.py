@@ -62,7 +62,8 @@ table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th { text-align: left; color: var(--soft); font-weight: 600; }
 th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 th.figure, td.figure { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.note { margin: .6rem 0; padding: .5rem .8rem; border-left: 4px solid #8a6d00; background: #fff8e1; }
+.note { margin: .6rem 0; padding: .5rem .8rem;
+  border-left: 4px solid #8a6d00; background: #fff8e1; }
 .note.good { border-color: #1b7a3d; background: #e9f6ee; }
 .note.bad { border-color: #b3261e; background: #fdecea; }
 @media (max-width: 40rem) { main { margin: 0; padding: 1rem; border: 0; border-radius: 0; } }
