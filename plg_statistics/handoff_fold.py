@@ -31,6 +31,7 @@ from plg_statistics.working_time import OpenSpan, WorkingTime
 
 OPEN = ("pending", "engaged")
 (_OUTCOME, _REPORT, _TOUCH, _EXPIRY, _SLA, _QUALIFIES, _ASSIGNS) = range(7)
+_ASSIGNMENTS = ("assigned", "reassigned", "not_reassigned")
 Row = dict[str, Any]
 
 
@@ -190,7 +191,7 @@ class Outcome:
 
     @property
     def assignments(self) -> list[Row]:
-        return [row for row in self.events if row["event"] in ("assigned", "reassigned")]
+        return [row for row in self.events if row["event"] in _ASSIGNMENTS]
 
     def decided(self, until: datetime) -> Decided:
         """What the next run must be told."""
@@ -372,9 +373,10 @@ class _Fold:
         if rule is None:
             self.tier_now.pop(key, None)
             return
-        self.tier_now[key] = (crossing.tier, at)
         if before is not None and self.rules.tiers[crossing.model_key, before[0]].sla <= rule.sla:
+            self.tier_now[key] = (crossing.tier, before[1])
             return  # it came down from a more urgent tier: no news
+        self.tier_now[key] = (crossing.tier, at)
         self._decide(at, *key)
 
     def _look_again(self, at: datetime, model_key: str, account_id: str) -> None:
@@ -539,6 +541,7 @@ class _Fold:
     def _assign_all(self, at: datetime) -> None:
         self.will_assign = None
         if at <= self.until:
+            self.wants_another.clear()
             return
         for handoff in sorted(
             self.waiting.values(), key=lambda h: (h.rule.sla, h.qualified_at, h.handoff_id)
@@ -579,12 +582,17 @@ class _Fold:
 
     def _was_assigned(self, at: datetime, row: Row) -> None:
         handoff = self.all.get(row["handoff_id"])
-        if handoff is None or not handoff.is_open or handoff.owner_id == row["owner_id"]:
+        if handoff is None or not handoff.is_open:
+            return
+        if row["event"] == "not_reassigned":
+            self._event(at, handoff, row["event"], reason=row["reason"], source="rule")
+            return
+        if handoff.owner_id == row["owner_id"]:
             return
         member = self.rules.members.get(row["owner_id"]) or Member(
             row["owner_id"], 0, self.rules.default_working, here=()
         )
-        self._assign(at, handoff, member, row["event"], row["capacity"])
+        self._assign(at, handoff, member, row["event"], row)
 
     def _assign(
         self,
@@ -592,7 +600,7 @@ class _Fold:
         handoff: _Handoff,
         member: Member,
         event: str,
-        capacity: int | None = None,
+        before: Row | None = None,
     ) -> None:
         if handoff.owner_id is not None:
             self.load[handoff.owner_id] -= 1
@@ -608,12 +616,17 @@ class _Fold:
         handoff.had_owners.add(member.owner_id)
         handoff.routed_at = at
         is_named = member.owner_id == handoff.preferred_owner_id
+        reason = "named_account" if is_named else handoff.waits_because or "in_turn"
+        open_after = self.load[member.owner_id]
+        capacity = before["capacity"] if before else member.capacity
         self._event(
             at, handoff, event,
-            reason="named_account" if is_named else handoff.waits_because or "in_turn",
+            reason=before["reason"] if before else reason,
             source="rule",
-            open_after=self.load[member.owner_id],
-            capacity=member.capacity if capacity is None else capacity,
+            open_after=open_after,
+            capacity=capacity,
+            # what was decided stands, though by what is known now there was no room
+            flag="history_restated" if open_after > capacity else None,
         )  # fmt: skip
         handoff.waits_because = None
         if handoff.due_at is None or event == "assigned":
@@ -721,8 +734,8 @@ class _Fold:
         elif status == "engaged":
             self._engage(at, handoff, "crm_status")
         elif status in OPEN:
-            handoff.status = status
-            self._event(at, handoff, "moved", handoff.status, status, source="crm")
+            before, handoff.status = handoff.status, status
+            self._event(at, handoff, "moved", before, status, source="crm")
         else:
             if handoff.first_touch_at is None:  # somebody looked at it and answered
                 handoff.first_touch_at, handoff.first_touch_source = at, "crm_status"
@@ -757,8 +770,8 @@ class _Fold:
             reason = "no_touch" if handoff.last_touch_at is None else "went_quiet"
             self._close(at, handoff, "expired", reason, "rule")
 
-    def _working(self, handoff: _Handoff, owner_id: str | None = None) -> WorkingTime:
-        member = self.rules.members.get(owner_id or handoff.owner_id or "")
+    def _working(self, handoff: _Handoff) -> WorkingTime:
+        member = self.rules.members.get(handoff.owner_id or "")
         if member is not None:
             return member.working
         team = self.rules.teams.get(handoff.team or "")
@@ -860,7 +873,7 @@ class _Fold:
         self.out.events.append(row | more)
 
     def _final(self, h: _Handoff) -> Row:
-        working, pauses = self._working(h, h.first_touch_owner_id), self._pauses(h)
+        working, pauses = self._working(h), self._pauses(h)
         ends = h.closed_at or self.now
         synced_at = self._synced_at(h)
         assigned_at = h.routed_at
@@ -897,6 +910,7 @@ class _Fold:
             "assigned_at": assigned_at,
             "first_touch_at": h.first_touch_at,
             "first_touch_source": h.first_touch_source,
+            "first_touch_owner_id": h.first_touch_owner_id,
             "engaged_at": h.engaged_at,
             "last_touch_at": h.last_touch_at,
             "raised_at": h.raised_at,
