@@ -645,7 +645,8 @@ class _Fold:
         if handoff.owner_id is not None:
             self.load[handoff.owner_id] -= 1
         self.cools_until[key] = at + handoff.rule.cool_down
-        self._look_again_at(self.cools_until[key], *key)
+        if status != "won":  # else only when it comes into a tier again
+            self._look_again_at(self.cools_until[key], *key)
         self._will_assign(at)
 
     def _engage(
