@@ -123,7 +123,7 @@ def test_who_is_away_or_gone_gets_nothing_and_somebody_back_gets_what_waits():
 def test_a_named_account_goes_to_its_owner_waits_while_full_and_to_the_team_while_away():
     key = member("key", teams={}, capacity=1)
     accounts = {name: account(named_owner_id="key") for name in "ab"}
-    found = run(rules_of(key, member("ann")), [hot(0, "a"), hot(1, "b")], accounts, days=2)
+    found = run(rules_of(key, member("ann")), [hot(0, "a"), hot(0.1, "b")], accounts, days=0.2)
     assert owners(found) == {"a": "key", "b": None}
     assert found.handoffs[1]["reason"] == "named_owner_full"
     away = member("key", teams={}, away=[(MONDAY, None)])
@@ -321,7 +321,7 @@ def test_what_was_decided_stands_whatever_the_rules_have_become():
     crossings = [hot(0, "b"), hot(2, "c"), hot(-5, "late")]  # a's score is another one now
     accounts = {name: account() for name in ("a", "b", "c", "late")}
     found = run(new_rules, crossings, accounts, days=3, decided=first.decided(MONDAY + DAY))
-    assert owners(found) == {"a": "ann", "b": "bob", "c": "cid", "late": "cid"}
+    assert owners(found) == owners(first) | {"c": "cid", "late": "cid"}
     late = next(h for h in found.handoffs if h["account_id"] == "late")
     assert late["qualified_at"] > MONDAY + DAY, "handed off when it was seen, not in the past"
     assert handoff_id_of("m", "ab", MONDAY) != handoff_id_of("ma", "b", MONDAY)
