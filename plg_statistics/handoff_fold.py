@@ -24,7 +24,7 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from plg_statistics.working_time import OpenSpan, WorkingTime
@@ -33,6 +33,7 @@ OPEN = ("pending", "engaged")
 (_OUTCOME, _REPORT, _TOUCH, _EXPIRY, _SLA, _QUALIFIES, _ASSIGNS) = range(7)
 _ASSIGNMENTS = ("assigned", "reassigned", "not_reassigned")
 Row = dict[str, Any]
+_ALWAYS: OpenSpan = (datetime.min, None)
 
 
 # ---------------------------------------------------------------------------------- rules
@@ -67,11 +68,15 @@ class Member:
     email: str | None = None
     manager_email: str | None = None
     teams: Mapping[str, int] = field(default_factory=dict)
-    here: Sequence[OpenSpan] = ((datetime.min, None),)
+    here: Sequence[OpenSpan] = (_ALWAYS,)
     away: Sequence[OpenSpan] = ()
+    team_spans: Mapping[str, OpenSpan] = field(default_factory=dict)  # none: always
 
     def is_here(self, at: datetime) -> bool:
         return _within(self.here, at) and not _within(self.away, at)
+
+    def is_in(self, team: str, at: datetime) -> bool:
+        return team in self.teams and _within([self.team_spans.get(team, _ALWAYS)], at)
 
 
 @dataclass(frozen=True)
@@ -281,6 +286,8 @@ class _Fold:
         self.all: dict[str, _Handoff] = {}
         self.cools_until: dict[tuple[str, str], datetime] = {}
         self.decided_at: dict[tuple[str, str], datetime] = {}
+        # while a day lasts, its score's crossing moves along with the clock
+        self.decided_for: dict[tuple[str, str], tuple[date, str]] = {}
         self.load: dict[str, int] = defaultdict(int)
         self.turn: dict[tuple[str, str], int] = {}
         self.turns = 0
@@ -301,7 +308,7 @@ class _Fold:
         if self.decided is not None:
             self._take_decided(self.decided)
         for member in self.rules.members.values():
-            for first, last in [*member.here, *member.away]:
+            for first, last in [*member.here, *member.away, *member.team_spans.values()]:
                 for at in (first, last):
                     if at is not None and at > datetime.min:
                         self._push(at, _ASSIGNS, ("", ""), self._assign_all)
@@ -376,8 +383,11 @@ class _Fold:
         if before is not None and self.rules.tiers[crossing.model_key, before[0]].sla <= rule.sla:
             self.tier_now[key] = (crossing.tier, before[1])
             return  # it came down from a more urgent tier: no news
-        self.tier_now[key] = (crossing.tier, at)
-        self._decide(at, *key)
+        if self.decided_for.get(key) == (at.date(), crossing.tier):
+            self.tier_now[key] = (crossing.tier, self.decided_at[key])
+        else:
+            self.tier_now[key] = (crossing.tier, at)
+            self._decide(at, *key)
 
     def _look_again(self, at: datetime, model_key: str, account_id: str) -> None:
         if (model_key, account_id) in self.tier_now:
@@ -439,6 +449,7 @@ class _Fold:
         key = (model_key, account_id)
         account = self.accounts.get(account_id) or Account()
         self.decided_at[key] = at
+        self.decided_for[key] = (at.date(), tier)
         self.out.decisions.append(row)
         decision = row["decision"]
         if decision == "routed":
@@ -567,7 +578,11 @@ class _Fold:
                 handoff.waits_because = "named_owner_full"
                 return None
         team = handoff.team or ""
-        members = [m for m in self.of_team[team] if m.owner_id not in handoff.had_owners]
+        members = [
+            m
+            for m in self.of_team[team]
+            if m.is_in(team, at) and m.owner_id not in handoff.had_owners
+        ]
         here = [m for m in members if m.is_here(at)]
         free = [m for m in here if self.load[m.owner_id] < m.capacity]
         if not free:
