@@ -14,6 +14,8 @@
             'parent_record_id': [['ParentId'], ['properties.hs_parent_company_id']],
             'owner_id': [['OwnerId'], ['properties.hubspot_owner_id']],
             'external_account_id': [['PLG_Account_Id__c'], ['properties.plg_account_id']],
+            'account_type': [['Type'], ['properties.type']],
+            'is_do_not_contact': [['PLG_Do_Not_Contact__c'], ['properties.plg_do_not_contact']],
             'created_at': [['CreatedDate'], ['properties.createdate', 'createdAt']],
         },
         'contacts': {
@@ -31,6 +33,9 @@
             'status': [[], ['properties.hs_lead_status']],
             'mql_at': [['MQL_Date__c'], ['properties.hs_lifecyclestage_marketingqualifiedlead_date', 'properties.hs_v2_date_entered_marketingqualifiedlead']],
             'sql_at': [['SQL_Date__c'], ['properties.hs_lifecyclestage_salesqualifiedlead_date', 'properties.hs_v2_date_entered_salesqualifiedlead']],
+            'is_opted_out_of_email': [['HasOptedOutOfEmail'], ['properties.hs_email_optout']],
+            'is_opted_out_of_calls': [['DoNotCall'], ['properties.plg_do_not_call']],
+            'consent': [['PLG_Consent__c'], ['properties.plg_consent']],
             'created_at': [['CreatedDate'], ['properties.createdate', 'createdAt']],
         },
         'leads': {
@@ -51,6 +56,9 @@
             'converted_date': [['ConvertedDate'], []],
             'converted_account_record_id': [['ConvertedAccountId'], []],
             'converted_opportunity_record_id': [['ConvertedOpportunityId'], []],
+            'is_opted_out_of_email': [['HasOptedOutOfEmail'], ['properties.hs_email_optout']],
+            'is_opted_out_of_calls': [['DoNotCall'], ['properties.plg_do_not_call']],
+            'consent': [['PLG_Consent__c'], ['properties.plg_consent']],
             'created_at': [['CreatedDate'], ['properties.createdate', 'properties.hs_createdate', 'createdAt']],
         },
         'opportunities': {
@@ -73,6 +81,17 @@
             'last_name': [['LastName'], ['lastName', 'properties.lastname']],
             'email': [['Email'], ['email', 'properties.email']],
             'is_active': [['IsActive'], []],
+            'time_zone': [['TimeZoneSidKey'], ['timeZone', 'properties.timezone']],
+            'team_name': [['PLG_Team__c'], ['teams[0].name']],
+            'manager_record_id': [['ManagerId'], []],
+        },
+        'pqls': {
+            'pql_key': [['PLG_PQL_Key__c'], ['properties.plg_pql_key']],
+            'handoff_id': [['PLG_Handoff_Id__c'], ['properties.plg_handoff_id']],
+            'handoff_status': [['PLG_Handoff_Status__c'], ['properties.plg_handoff_status']],
+            'rejection_reason': [['PLG_Rejection_Reason__c'], ['properties.plg_rejection_reason']],
+            'status_at': [['PLG_Handoff_Status_At__c'], ['properties.plg_handoff_status_at']],
+            'owner_id': [['OwnerId'], ['properties.hubspot_owner_id']],
         },
         'tasks': {
             'person_record_id': [['WhoId'], ['associations.contacts.results[0].id']],
