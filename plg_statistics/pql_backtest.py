@@ -1,8 +1,8 @@
 """Do those whom a scoring model points at pay? Scores of landmark days against what came after.
 
 **What is counted.** An account on a landmark day: `first_landmark_day` days after its sign-up and
-then every `conversion_window_days`, as long as it has never paid. It converts when its first
-payment comes after the day and within the window. The windows follow each other without overlap,
+then every `landmark_every_days`, as long as it has never paid. It converts when its first
+payment comes after the day and not after the next landmark day. These windows follow each other without overlap,
 so each conversion lies in exactly one; observations whose window is not over are left out, also
 where the account has paid already (else only the quick would be known). This is the data of a
 discrete-time survival model (P. D. Allison, "Discrete-time methods for the analysis of event
@@ -284,7 +284,7 @@ def _calibration(
     if first is None:
         return []
     late = dates >= first
-    early = dates + np.timedelta64(settings.conversion_window_days, "D") < first
+    early = dates + np.timedelta64(settings.landmark_every_days, "D") < first
     if len(set(converted[early].tolist())) < 2 or len(set(points[early].tolist())) < 2:
         return []
     from sklearn.linear_model import LogisticRegression

@@ -184,7 +184,7 @@ DRIFT = pa.schema(
 class ProofSettings:
     """The seed `pql_proof_settings` in Python; what only SQL asks for is left out."""
 
-    conversion_window_days: int = 30
+    landmark_every_days: int = 14
     held_out_share: float = 0.3
     bootstrap_rounds: int = 1000
     confidence_level: float = 0.95

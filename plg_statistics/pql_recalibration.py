@@ -191,7 +191,7 @@ def _of_model(
 
 def _over_by(dates: np.ndarray, first: np.datetime64, settings: ProofSettings) -> np.ndarray:
     """Windows that were over when the first of the others began."""
-    return dates + np.timedelta64(settings.conversion_window_days, "D") < first
+    return dates + np.timedelta64(settings.landmark_every_days, "D") < first
 
 
 def _what_is_lacking(observed: _Observed, first, settings: ProofSettings) -> str | None:

@@ -14,13 +14,12 @@ final as (
         signals.signal_key,
         signals.category,
         signals.points,
+        models.level,
         -- only where points are simply added do weights mean the same in any row
         models.method = 'sum' as is_summed
     from signals
     inner join models on signals.model_key = models.model_key
-    where
-        models.level = 'account'
-        and models.status in ('live', 'shadow')
+    where models.status in ('live', 'shadow')
 )
 
 select * from final

@@ -1,7 +1,7 @@
 with
 
 scores as (
-    select * from {{ ref('fct_scores') }}
+    select * from {{ ref('int_pql__proof_scores') }}
 ),
 
 thresholds as (

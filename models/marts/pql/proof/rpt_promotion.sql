@@ -2,7 +2,7 @@ with
 
 models as (
     select * from {{ ref('pql_models') }}
-    where level = 'account' and status in ('live', 'shadow')
+    where status in ('live', 'shadow')
 ),
 
 promotions as (
@@ -10,7 +10,7 @@ promotions as (
 ),
 
 scores as (
-    select * from {{ ref('fct_scores') }}
+    select * from {{ ref('int_pql__proof_scores') }}
 ),
 
 backtest as (
