@@ -10,6 +10,7 @@ number of clusters rather than of observations.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -43,20 +44,30 @@ class Clusters:
         """How many clusters have an observation among the selected, for each column."""
         return (self.totals(selected) > 0).sum(axis=0)
 
-    def draws(self) -> Iterator[np.ndarray]:
-        """How often each cluster was drawn: (some rounds, cluster), until all rounds are done."""
+    @cached_property
+    def _counts(self) -> list[np.ndarray]:
+        """Drawn once; a cluster is hardly ever drawn 255 times."""
         chance = np.random.default_rng(self._seed)
         step = max(1, CELLS_AT_ONCE // max(self.count, 1))
         even = np.full(self.count, 1 / max(self.count, 1))
-        for first in range(0, self.rounds, step):
-            yield chance.multinomial(self.count, even, size=min(step, self.rounds - first))
+        return [
+            np.minimum(
+                chance.multinomial(self.count, even, size=min(step, self.rounds - first)), 255
+            ).astype(np.uint8)
+            for first in range(0, self.rounds, step)
+        ]
+
+    def draws(self) -> Iterator[np.ndarray]:
+        """How often each cluster was drawn: (some rounds, cluster), until all rounds are done."""
+        for counts in self._counts:
+            yield counts.astype(np.float32)
 
     def resampled(self, values: np.ndarray) -> np.ndarray:
         """(round, column): the columns' sums in every resample."""
         if not self.count:
             return np.zeros((self.rounds, np.shape(values)[1]))
-        totals = self.totals(values)
-        return np.concatenate([draw @ totals for draw in self.draws()])
+        totals = self.totals(values).astype(np.float32)  # whole numbers up to 16 million are exact
+        return np.concatenate([draw @ totals for draw in self.draws()]).astype(float)
 
 
 def quantiles(resampled: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:

@@ -1,12 +1,12 @@
 """Do those whom a scoring model points at pay? Scores of landmark days against what came after.
 
 **What is counted.** An account on a landmark day: `first_landmark_day` days after its sign-up and
-then every `landmark_every_days`, as long as it has never paid. It converts when its first
-payment comes after the day and not after the next landmark day. These windows follow each other without overlap,
-so each conversion lies in exactly one; observations whose window is not over are left out, also
-where the account has paid already (else only the quick would be known). This is the data of a
-discrete-time survival model (P. D. Allison, "Discrete-time methods for the analysis of event
-histories", 1982). Counting every account-day instead would let one account speak 30 times.
+then every `landmark_every_days`, as long as it has never paid. It converts when its first payment
+comes after the day and not after the next landmark day. These windows follow each other without
+overlap, so each conversion lies in exactly one; observations whose window is not over are left
+out, also where the account has paid already (else only the quick would be known). This is the
+data of a discrete-time survival model (P. D. Allison, "Discrete-time methods for the analysis of
+event histories", 1982). Counting every account-day instead would let one account speak 14 times.
 
     selected: at or above a threshold, or in a tier, decile, score
                     converted   not
@@ -108,30 +108,40 @@ def held_out_from(dates: np.ndarray, share: float) -> np.datetime64 | None:
     return first if first > ordered[0] else None
 
 
-def auc(points: np.ndarray, converted: np.ndarray, weights: np.ndarray | None = None) -> float:
+def auc(points: np.ndarray, converted: np.ndarray) -> float:
     """Chance that a converted observation has more points than another, equals half; NaN if one
     kind is missing."""
-    weights = np.ones(len(points)) if weights is None else weights
-    _, place = np.unique(points, return_inverse=True)
-    size = int(place.max()) + 1 if len(points) else 0
-    positive = np.bincount(place, weights=weights * converted, minlength=size)
-    negative = np.bincount(place, weights=weights * ~converted, minlength=size)
-    pairs = positive.sum() * negative.sum()
-    if not pairs:
-        return float("nan")
-    below = np.cumsum(negative) - negative
-    return float((positive * (below + negative / 2)).sum() / pairs)
+    return _Ranked(points, converted).auc(np.ones(len(points)))
+
+
+class _Ranked:
+    """Observations in the order of their points, sorted once for all resamples."""
+
+    def __init__(self, points: np.ndarray, converted: np.ndarray):
+        self.place = np.unique(points, return_inverse=True)[1]
+        self.size = int(self.place.max()) + 1 if len(points) else 0
+        self.converted = converted
+
+    def auc(self, weights: np.ndarray) -> float:
+        positive = np.bincount(self.place, weights=weights * self.converted, minlength=self.size)
+        negative = np.bincount(self.place, weights=weights * ~self.converted, minlength=self.size)
+        pairs = positive.sum() * negative.sum()
+        if not pairs:
+            return float("nan")
+        below = np.cumsum(negative) - negative
+        return float((positive * (below + negative / 2)).sum() / pairs)
 
 
 def auc_resamples(
     scores: list[np.ndarray], converted: np.ndarray, clusters: Clusters, rounds: int = AUC_ROUNDS
 ) -> np.ndarray:
     """(round, score): areas of several scores on the same resamples."""
-    found = []
+    ranked = [_Ranked(score, converted) for score in scores]
+    found: list[list[float]] = []
     for draw in clusters.draws():
         for counts in draw[: rounds - len(found)]:
             weights = counts[clusters.of_row].astype(float)
-            found.append([auc(score, converted, weights) for score in scores])
+            found.append([one.auc(weights) for one in ranked])
         if len(found) >= rounds:
             break
     return np.array(found)

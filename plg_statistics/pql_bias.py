@@ -32,17 +32,20 @@ def bias_review(
     rows: list[dict] = []
     mature = landmarks.filter(pa.array(flags(landmarks, "is_mature")))
     models = texts(mature, "model_key")
+    model_key, of_model, clusters = None, mature, None
     for bound in sorted(
         (row for row in thresholds.to_pylist() if row["tier"]),
         key=lambda row: (row["model_key"], -float(row["threshold_points"])),
     ):
-        of_model = mature.filter(pa.array(models == bound["model_key"]))
+        if clusters is None or model_key != bound["model_key"]:
+            model_key = bound["model_key"]
+            of_model = mature.filter(pa.array(models == model_key))
+            clusters = Clusters(texts(of_model, "account_id"), settings.bootstrap_rounds)
         if not of_model.num_rows:
             continue
         threshold = float(bound["threshold_points"])
         selected = numbers(of_model, "points") >= threshold
         converted = flags(of_model, "is_converted")
-        clusters = Clusters(texts(of_model, "account_id"), settings.bootstrap_rounds)
         for dimension in DIMENSIONS:
             groups = texts(of_model, dimension)
             for row in _of_dimension(groups, selected, converted, clusters, settings):

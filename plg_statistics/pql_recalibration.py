@@ -7,8 +7,8 @@ pays within the window. A signal is how much of its points is left on the day, 0
 accounts, Cochran-Mantel-Haenszel over landmark numbers (how old the account is), Holm.
 
 **Together.** Logistic regression with a ridge penalty of conversion on all signals, on whether an
-input is missing, and on the landmark number: the likelihood of discrete-time survival. The
-penalty is chosen on the earlier windows by folds that go forward in time; a fold trains only on
+input is missing, and on how the account came in (trial, freemium) by landmark number: the
+likelihood of discrete-time survival. The penalty is chosen on the earlier windows by folds that go forward in time; a fold trains only on
 windows that were over when its test began. Errors are clustered by account (sandwich: bread is
 the penalised Hessian), p adjusted by Holm. A signal is `predictive` where it adds to what the
 others say, `against` where it takes away, else `no_evidence`.
@@ -120,7 +120,12 @@ def _observed(landmarks: pa.Table, signals: pa.Table, model_key: str, own: list[
         if 0.01 < column.mean() < 0.99
     ] if len(age) else []  # fmt: skip
     kept: list[np.ndarray] = []
-    for column in [*(1.0 * (age == number) for number in range(2, AGES + 1)), *told]:
+    entry = texts(landmarks, "entry_model")
+    entries = [1.0 * (entry == value) for value in sorted(set(entry.tolist()))[1:]]
+    ages = [1.0 * (age == number) for number in range(2, AGES + 1)]
+    # also each age of each entry: a trial ends on its day, which is no sign of anything
+    both = [one * other for one in entries for other in ages]
+    for column in [*entries, *ages, *both, *told]:
         if not any(np.array_equal(column, other) for other in kept):
             kept.append(column)
     controls = np.column_stack(kept) if kept else np.zeros((len(age), 0))
@@ -140,10 +145,14 @@ def _of_model(
     alone = _signals_alone(observed, settings)
     lacking = _what_is_lacking(observed, first, settings)
     if lacking:
+        # what can be told is told, with its wide intervals; nothing is judged or proposed
+        fitted = _fit(observed, 1.0, settings) if 0 < conversions < n else {}
+        fitted["verdict"] = np.full(len(alone), "not_enough_data", dtype=object)
         return [
             overall | {"row_type": "model", "row_key": "all",
                        "decision": "not_enough_data", "reason": lacking},
-            *(overall | row | {"verdict": "not_enough_data"} for row in alone),
+            *(overall | row | {name: values[i] for name, values in fitted.items()}
+              for i, row in enumerate(alone)),
             _no_challenger(overall, conversions, settings),
         ]  # fmt: skip
     assert first is not None

@@ -82,12 +82,24 @@ flows_of_teams as (
     where teams.reps > 0 and teams.handoffs_per_rep_per_week > 0
 ),
 
+flows_from_the_top as (
+    -- at low bounds hardly anybody is new: what is asked is whether the bound and all above it fit
+    select
+        *,
+        max(pqls_per_week) over (
+            partition by model_key, team
+            order by threshold_points desc
+            rows between unbounded preceding and current row
+        ) as most_from_the_top
+    from flows_of_teams
+),
+
 lowest_that_fits as (
     select
         model_key,
         team,
-        min(case when pqls_per_week <= capacity_per_week then threshold_points end) as threshold_points
-    from flows_of_teams
+        min(case when most_from_the_top <= capacity_per_week then threshold_points end) as threshold_points
+    from flows_from_the_top
     group by model_key, team
 ),
 
