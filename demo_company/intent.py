@@ -20,13 +20,13 @@ PREDICTIVE = {
     "pricing_page_viewed": 2.4,
     "active_days": 1.9,
     "checkout_started": 1.7,
-    "teammates_invited": 1.5,
+    "teammates_invited": 1.6,
     "limit_reached_twice": 1.2,
-    "quota_used": 1.1,
+    "quota_used": 1.0,
     "feature_dive": 0.9,
     "core_workflow": 0.75,
     "api_calls": 0.65,
-    "several_active_users": 0.5,
+    "several_active_users": 0.55,
     "icp_match": 0.35,
     "hiring_signal": 0.3,
     "support_contacted": 0.15,
@@ -56,6 +56,9 @@ HABITS = {
     "several_active_users": (0.40, 0.3),
     "support_contacted": (0.13, 0.1),
 }
+# who tries the full product does everything more often: log-odds on top; that alone, and no
+# weight of its own, makes trials pay more often
+EAGERNESS = {"trial": 0.6, "freemium": -0.6}
 # a thing that is an event, and counts wherever it was planned
 EVENTS_ALONE = (
     "pricing_page_viewed", "checkout_started", "limit_reached_twice", "feature_dive", "api_calls",
@@ -65,12 +68,14 @@ FREEMIUM_CONVERSION, TRIAL_CONVERSION = 0.052, 0.18
 TRIAL_DAYS, LONGER_TRIAL_DAYS = 14, 21
 LONGER_TRIAL_SHARE, REVERSE_TRIAL_SHARE = 0.10, 0.12
 WINDOW, SHORT_WINDOW = 30, 14  # days before the decision in which things count
-CASUAL = 0.40  # how much of a user's vigour is seen while nothing is at stake
-COLLEAGUES = 0.45  # of that, of those who did not found the account
+CASUAL = 0.32  # how much of a user's vigour is seen while nothing is at stake
+COLLEAGUES = 0.35  # of that, of those who did not found the account
+QUIET_DAYS, QUIET_SHARE = 30, 0.4  # after a decision against paying, of the days of use
 API_CALLS = (110, 170)
 NOISE_A_MONTH = {"email_opened": 0.7, "docs_viewed": 0.4}
 COMMENT_SHARE = 0.3
-REGULAR_QUERIES = 0.35  # share of accounts that run queries whatever they intend
+PLANS_COMPARED_SHARE = 0.85  # of those who have decided to pay, some days before they do
+REGULAR_QUERIES = 0.2  # share of accounts that run queries whatever they intend
 # chances on a day of use far from any decision, as slices of one draw
 BACKGROUND = (
     ("pricing_page_viewed", 0.0, 0.012, ""),
@@ -127,7 +132,7 @@ class Intent:
     def are_queries_run(self, account: np.ndarray, day: np.ndarray) -> np.ndarray:
         """Whether an account that does not pay runs queries on the day."""
         decided = self.decided_on[account]
-        until = np.where(self.pays_on[account] > 0, self.pays_on[account], decided + 7)
+        until = np.where(self.pays_on[account] > 0, self.pays_on[account], decided)
         near = (day > decided - WINDOW) & (day <= until)
         runs = np.where(near, self.runs_queries[account], self.runs_queries_always[account])
         return runs | (account < 0)
@@ -137,6 +142,10 @@ class Intent:
         decided = int(self.decided_on[account])
         paid = int(self.pays_on[account])
         return decided - WINDOW < day < (paid if paid else decided + 8)
+
+
+def _logistic(x: float) -> float:
+    return float(1 / (1 + np.exp(-x)))
 
 
 def is_lively(user: User) -> bool:
@@ -193,6 +202,7 @@ def plan_intent(world: World) -> Intent:
         plan.log_odds += weight * plan.features[name]
     _choose_payers(world, plan, stream(parameters.seed, "payers"))
     _burst_until_paying(world, plan, stream(parameters.seed, "until_paying"))
+    _quiet_after_declining(world, plan, stream(parameters.seed, "after_declining"))
     until = np.where(plan.pays_on > 0, plan.pays_on, parameters.end_ms // MS_DAY)
     plan.steps = [
         step for step in plan.steps if step.at < until[world.users[step.user].account] * MS_DAY
@@ -245,7 +255,7 @@ def _decision_day(plan: Intent, account: Account, rng: np.random.Generator) -> N
         plan.longer_trial[i] = draws[0] < LONGER_TRIAL_SHARE
         plan.reverse_trial[i] = draws[1] < REVERSE_TRIAL_SHARE
         ends = signed_up + (LONGER_TRIAL_DAYS if plan.longer_trial[i] else TRIAL_DAYS)
-        plan.decided_on[i] = ends - 3 - int(draws[2] * 2)
+        plan.decided_on[i] = ends - 5 - int(draws[2] * 2)
         if plan.reverse_trial[i]:  # on the free plan for a while
             plan.decided_on[i] = ends + 2 + int(draws[3] * 56)
     else:
@@ -259,8 +269,9 @@ def _weeks_before(
     i, founder = account.index, world.users[account.founder]
     lively = any(is_lively(world.users[m]) for m in account.members)
     liveliness = 0.6 * account.quality + (0.7 if lively else -1.4) + 0.6 * rng.normal()
+    eager = EAGERNESS[account.entry_model]
     does = {
-        name: bool(rng.random() < 1 / (1 + np.exp(-(np.log(p / (1 - p)) + slope * liveliness))))
+        name: bool(rng.random() < _logistic(np.log(p / (1 - p)) + slope * liveliness + eager))
         for name, (p, slope) in HABITS.items()
     }
     plan.runs_queries[i] = does["core_workflow"]
@@ -312,7 +323,7 @@ def _weeks_before(
     if does["pricing_page_viewed"]:
         for nth in range(1 + int(counts[2] % 3)):
             at = do("pricing_page_viewed", nth)
-            if counts[3] % 2:
+            if counts[3] % 4 == 0:
                 plan.steps.append(Step(at + 90_000, founder.index, "plans_compared", ""))
     if does["limit_reached_twice"]:
         nearest = sorted(days or ranked)[:2]
@@ -453,3 +464,18 @@ def _burst_until_paying(world: World, plan: Intent, rng: np.random.Generator) ->
             here = days[days > world.users[member].signed_up // MS_DAY]
             busy = here[rng.random(len(here)) < chance] - plan.first_day
             plan.active[member, busy[busy < plan.active.shape[1]]] = True
+        if rng.random() < PLANS_COMPARED_SHARE:
+            at = int(plan.decided_on[i] + 1) * MS_DAY + int(rng.uniform(8, 20) * MS_HOUR)
+            founder = account.founder
+            plan.steps.append(Step(at, founder, "pricing_page_viewed", ""))
+            plan.steps.append(Step(at + 90_000, founder, "plans_compared", ""))
+
+
+def _quiet_after_declining(world: World, plan: Intent, rng: np.random.Generator) -> None:
+    """Who has looked closely and decided against paying comes less for some weeks."""
+    for account in world.accounts:
+        if account.index not in plan.payers:
+            first = int(plan.decided_on[account.index]) + 1 - plan.first_day
+            for member in account.members:
+                after = plan.active[member, first : first + QUIET_DAYS]
+                after &= rng.random(len(after)) < QUIET_SHARE

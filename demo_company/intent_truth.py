@@ -9,6 +9,28 @@ from demo_company.clock import day_of
 from demo_company.intent import NOISE, PREDICTIVE, Intent
 from demo_company.world import World
 
+# how a cause shows among the product's events; what is not here is no event
+EVENTS_OF = {
+    "active_days": "*",
+    "several_active_users": "*",
+    "pricing_page_viewed": "pricing_page_viewed",
+    "checkout_started": "checkout_started",
+    "teammates_invited": "teammate_invited",
+    "limit_reached_twice": "limit_reached",
+    "quota_used": "usage_reported",
+    "feature_dive": "alert_created;integration_added",
+    "core_workflow": "query_run",
+    "api_calls": "api_called",
+    "support_contacted": "support_contacted",
+    "email_opened": "email_opened",
+    "docs_viewed": "docs_viewed",
+    "profile_completed": "profile_completed",
+    "sample_data_loaded": "sample_data_loaded",
+    "comment_added": "comment_added",
+    "plans_compared": "plans_compared",
+}
+# what most of those who pay do in the days before, and few of the others
+PLANTED_ACTIONS = ("pricing_page_viewed", "plans_compared", "core_workflow")
 Moves = dict[int, list[tuple[int, str, int, int]]]
 
 
@@ -19,11 +41,13 @@ def write(world: World, intent: Intent, movements: Moves, folder: Path) -> None:
 
 
 def _write_causes(folder: Path) -> None:
+    """A row a cause and a row a thing that is none; of actions, the events that show them."""
     rows = [
         (name, "predictive", weight, rank, "at_decision")
         for rank, (name, weight) in enumerate(PREDICTIVE.items(), start=1)
     ]
     rows += [(name, "noise", 0.0, None, holds) for name, holds in NOISE.items()]
+    rows.append(("plans_compared", "consequence", None, None, "after_decision"))
     pq.write_table(
         pa.table(
             {
@@ -32,6 +56,10 @@ def _write_causes(folder: Path) -> None:
                 "log_odds": pa.array([row[2] for row in rows], pa.float64()),
                 "rank": pa.array([row[3] for row in rows], pa.int32()),
                 "holds": pa.array([row[4] for row in rows], pa.string()),
+                "event_names": pa.array([EVENTS_OF.get(row[0]) for row in rows], pa.string()),
+                "is_planted_action": pa.array(
+                    [row[0] in PLANTED_ACTIONS for row in rows], pa.bool_()
+                ),
             }
         ),
         folder / "pql_causes.parquet",
