@@ -8,10 +8,11 @@ accounts, Cochran-Mantel-Haenszel over landmark numbers (how old the account is)
 
 **Together.** Logistic regression with a ridge penalty of conversion on all signals, on whether an
 input is missing, and on how the account came in (trial, freemium) by landmark number: the
-likelihood of discrete-time survival. The penalty is chosen on the earlier windows by folds that go forward in time; a fold trains only on
-windows that were over when its test began. Errors are clustered by account (sandwich: bread is
-the penalised Hessian), p adjusted by Holm. A signal is `predictive` where it adds to what the
-others say, `against` where it takes away, else `no_evidence`.
+likelihood of discrete-time survival. The penalty is chosen on the earlier windows by folds that
+go forward in time; a fold trains only on windows that were over when its test began. Errors are
+clustered by account (sandwich: bread is the penalised Hessian), p adjusted by Holm. A signal is
+`predictive` where it adds to what the others say, `against` where it takes away, else
+`no_evidence`.
 
 **Weights.** Of predictive signals, in proportion to their coefficients, in whole points, adding up
 to the points today's signals can give. What shows no evidence is proposed no points; so are
