@@ -195,7 +195,7 @@ def _users(
             user.inviter, user.invited_at = inviter.index, sent
             user.invite_id = f"inv_{user.index:07x}"
             account.members.append(user.index)
-        for _ in range(int(rng.poisson(0.5 + 0.5 * size))):  # invitations nobody took up
+        for _ in range(int(rng.poisson(0.3 + 0.35 * size))):  # invitations nobody took up
             sent = office_moment(
                 rng, account.signed_up // MS_DAY + 1 + int(rng.exponential(45)), account.utc_offset
             )

@@ -130,14 +130,16 @@ def _people(world: World, users: list[int]) -> pa.Array:
     return pa.array(texts, pa.string())
 
 
-def write_invites(world: World, folder: Path) -> None:
+def write_invites(world: World, planned: list[tuple[int, int, str, str]], folder: Path) -> None:
     """Who invited whom, and when it was taken up; an invitation nobody took up has no invitee."""
     rows = [
         (user.invite_id, user.inviter, user.invited_at, user.index, user.signed_up + 1200)
         for user in world.users
         if user.invite_id
     ]
-    rows += [(invite, who, at, -1, None) for who, at, invite, _ in world.unaccepted_invites]
+    rows += [
+        (invite, who, at, -1, None) for who, at, invite, _ in [*world.unaccepted_invites, *planned]
+    ]
     last = world.parameters.end_ms - MS_MINUTE
     rows = [row for row in rows if world.parameters.start_ms <= row[2] < last]
     _write(
