@@ -84,7 +84,7 @@ subjects_combined as (
         and not coalesce(subjects.sql_date > subjects.paid_date and subjects.first_qualified_date <= subjects.paid_date, false) as is_sql,
         subjects.pql_date is not null
         and not coalesce(subjects.pql_date > subjects.paid_date and subjects.first_qualified_date <= subjects.paid_date, false) as is_pql,
-        {{ add_days('subjects.first_qualified_date', var('overlap_conversion_days')) }} <= clock.as_of_date as has_had_time,
+        {{ add_days('subjects.first_qualified_date', var('overlap_conversion_days')) }} < clock.as_of_date as has_had_time,
         coalesce(
             subjects.paid_date >= subjects.first_qualified_date
             and subjects.paid_date <= {{ add_days('subjects.first_qualified_date', var('overlap_conversion_days')) }},
