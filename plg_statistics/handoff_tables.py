@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from plg_statistics.handoff_fold import (
+    ASSIGNMENTS,
     Account,
     Crossing,
     Decided,
@@ -40,7 +41,8 @@ _DELAYS = [
     for clock in ("", "_wall")
 ]
 LOG = pa.schema([
-    ("row_type", _TEXT), ("seq", _INT), ("at", _TIME), ("event", _TEXT), ("decision", _TEXT),
+    ("row_type", _TEXT), ("seq", _INT), ("happened_at", _TIME), ("event", _TEXT),
+    ("decision", _TEXT),
     ("handoff_id", _TEXT), ("model_key", _TEXT), ("account_id", _TEXT), ("qualified_at", _TIME),
     ("first_tier", _TEXT), ("tier", _TEXT), ("zone", _TEXT), ("zone_reason", _TEXT),
     ("territory", _TEXT), ("team", _TEXT), ("owner_id", _TEXT), ("first_owner_id", _TEXT),
@@ -85,21 +87,23 @@ def log_of(outcome: Outcome, now: datetime) -> pa.Table:
 def _decided(before: Sequence[Row], now: datetime) -> Decided | None:
     """What stands of an earlier log. What it decided at this very moment is decided once more:
     where the clock is frozen, late data must still count."""
-    until = max((row["at"] for row in before if row["row_type"] == "run"), default=None)
+    nothing = dict.fromkeys(LOG.names)  # a log of an earlier version may lack columns
+    before = [nothing | row for row in before]
+    until = max((row["happened_at"] for row in before if row["row_type"] == "run"), default=None)
     if until is None:
         return None
     until = min(until, now - timedelta(microseconds=1))
+    standing = sorted(
+        (row for row in before if row["row_type"] != "run" and row["happened_at"] <= until),
+        key=lambda row: row["seq"],
+    )
     decisions = [
-        {name: row[name] for name in _DECISION}
-        for row in sorted(before, key=lambda row: (row["at"], row["seq"] or 0))
-        if row["row_type"] == "decision" and row["at"] <= until
+        {name: row[name] for name in _DECISION} for row in standing if row["row_type"] == "decision"
     ]
     assignments = [
-        row
-        for row in before
-        if row["row_type"] == "event"
-        and row["event"] in ("assigned", "reassigned", "not_reassigned")
-        and row["at"] <= until
+        {**row, "at": row["happened_at"]}
+        for row in standing
+        if row["row_type"] == "event" and row["event"] in ASSIGNMENTS
     ]
     return Decided(until, decisions, assignments)
 
