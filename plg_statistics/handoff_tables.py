@@ -71,16 +71,18 @@ def handoff_log(tables: Tables, now: datetime, before: Sequence[Row] = ()) -> pa
 
 
 def log_of(outcome: Outcome, now: datetime) -> pa.Table:
-    rows: list[Row] = [{"row_type": "run", "at": now}]
-    rows += [
-        {"row_type": "decision", "seq": place, "at": row["qualified_at"], **row}
-        for place, row in enumerate(outcome.decisions, 1)
-    ]
-    rows += [{"row_type": "event", **row} for row in outcome.events]
-    rows += [
-        {"row_type": "alert", "seq": place, **row} for place, row in enumerate(outcome.alerts, 1)
-    ]
-    rows += [{"row_type": "handoff", "at": row["qualified_at"], **row} for row in outcome.handoffs]
+    rows: list[Row] = [{"row_type": "run", "seq": 1, "happened_at": now}]
+    kinds = {
+        "decision": ("qualified_at", outcome.decisions),
+        "event": ("at", outcome.events),
+        "alert": ("at", outcome.alerts),
+        "handoff": ("qualified_at", outcome.handoffs),
+    }
+    for row_type, (time_column, found) in kinds.items():
+        rows += [
+            {"row_type": row_type, "happened_at": row[time_column], **row, "seq": place}
+            for place, row in enumerate(found, 1)
+        ]
     return pa.Table.from_pylist(rows, schema=LOG)
 
 
@@ -88,7 +90,7 @@ def _decided(before: Sequence[Row], now: datetime) -> Decided | None:
     """What stands of an earlier log. What it decided at this very moment is decided once more:
     where the clock is frozen, late data must still count."""
     nothing = dict.fromkeys(LOG.names)  # a log of an earlier version may lack columns
-    before = [nothing | row for row in before]
+    before = [nothing | row for row in before if row.get("happened_at") is not None]
     until = max((row["happened_at"] for row in before if row["row_type"] == "run"), default=None)
     if until is None:
         return None
