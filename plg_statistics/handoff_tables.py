@@ -64,10 +64,10 @@ Tables = Mapping[str, Sequence[Row]]
 
 def handoff_log(tables: Tables, now: datetime, before: Sequence[Row] = ()) -> pa.Table:
     """The log up to ``now``; ``before`` is the log of the build before."""
-    outcome = fold(
-        _rules(tables), _crossings(tables), _accounts(tables), now, _decided(before, now)
-    )
-    return log_of(outcome, now)
+    decided = _decided(before, now)
+    standing = {row["account_id"] for row in decided.decisions} if decided else set()
+    accounts = _accounts(tables, standing)
+    return log_of(fold(_rules(tables), _crossings(tables), accounts, now, decided), now)
 
 
 def log_of(outcome: Outcome, now: datetime) -> pa.Table:
@@ -241,9 +241,10 @@ def _crossings(tables: Tables) -> list[Crossing]:
     ]
 
 
-def _accounts(tables: Tables) -> dict[str, Account]:
+def _accounts(tables: Tables, standing: set[str]) -> dict[str, Account]:
+    """Accounts that qualified, are reported on, or have ``standing`` decisions."""
     known = {row["account_id"]: row["named_account_owner_id"] for row in tables["accounts"]}
-    wanted = {row["account_id"] for row in tables["crossings"]}
+    wanted = standing | {row["account_id"] for row in tables["crossings"]}
     wanted |= {row["account_id"] for row in tables["crm_versions"]}
     accounts = {
         account_id: Account(named_owner_id=known[account_id])
