@@ -31,7 +31,7 @@ from plg_statistics.working_time import OpenSpan, WorkingTime
 
 OPEN = ("pending", "engaged")
 (_OUTCOME, _REPORT, _TOUCH, _EXPIRY, _SLA, _QUALIFIES, _ASSIGNS) = range(7)
-_ASSIGNMENTS = ("assigned", "reassigned", "not_reassigned")
+ASSIGNMENTS = ("assigned", "reassigned", "not_reassigned")
 Row = dict[str, Any]
 _ALWAYS: OpenSpan = (datetime.min, None)
 
@@ -196,7 +196,7 @@ class Outcome:
 
     @property
     def assignments(self) -> list[Row]:
-        return [row for row in self.events if row["event"] in _ASSIGNMENTS]
+        return [row for row in self.events if row["event"] in ASSIGNMENTS]
 
     def decided(self, until: datetime) -> Decided:
         """What the next run must be told."""

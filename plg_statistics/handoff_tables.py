@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from plg_statistics.handoff_fold import (
+    ASSIGNMENTS,
     Account,
     Crossing,
     Decided,
@@ -40,7 +41,8 @@ _DELAYS = [
     for clock in ("", "_wall")
 ]
 LOG = pa.schema([
-    ("row_type", _TEXT), ("seq", _INT), ("at", _TIME), ("event", _TEXT), ("decision", _TEXT),
+    ("row_type", _TEXT), ("seq", _INT), ("happened_at", _TIME), ("event", _TEXT),
+    ("decision", _TEXT),
     ("handoff_id", _TEXT), ("model_key", _TEXT), ("account_id", _TEXT), ("qualified_at", _TIME),
     ("first_tier", _TEXT), ("tier", _TEXT), ("zone", _TEXT), ("zone_reason", _TEXT),
     ("territory", _TEXT), ("team", _TEXT), ("owner_id", _TEXT), ("first_owner_id", _TEXT),
@@ -62,44 +64,48 @@ Tables = Mapping[str, Sequence[Row]]
 
 def handoff_log(tables: Tables, now: datetime, before: Sequence[Row] = ()) -> pa.Table:
     """The log up to ``now``; ``before`` is the log of the build before."""
-    outcome = fold(
-        _rules(tables), _crossings(tables), _accounts(tables), now, _decided(before, now)
-    )
-    return log_of(outcome, now)
+    decided = _decided(before, now)
+    standing = {row["account_id"] for row in decided.decisions} if decided else set()
+    accounts = _accounts(tables, standing)
+    return log_of(fold(_rules(tables), _crossings(tables), accounts, now, decided), now)
 
 
 def log_of(outcome: Outcome, now: datetime) -> pa.Table:
-    rows: list[Row] = [{"row_type": "run", "at": now}]
-    rows += [
-        {"row_type": "decision", "seq": place, "at": row["qualified_at"], **row}
-        for place, row in enumerate(outcome.decisions, 1)
-    ]
-    rows += [{"row_type": "event", **row} for row in outcome.events]
-    rows += [
-        {"row_type": "alert", "seq": place, **row} for place, row in enumerate(outcome.alerts, 1)
-    ]
-    rows += [{"row_type": "handoff", "at": row["qualified_at"], **row} for row in outcome.handoffs]
+    rows: list[Row] = [{"row_type": "run", "seq": 1, "happened_at": now}]
+    kinds = {
+        "decision": ("qualified_at", outcome.decisions),
+        "event": ("at", outcome.events),
+        "alert": ("at", outcome.alerts),
+        "handoff": ("qualified_at", outcome.handoffs),
+    }
+    for row_type, (time_column, found) in kinds.items():
+        rows += [
+            {"row_type": row_type, "happened_at": row[time_column], **row, "seq": place}
+            for place, row in enumerate(found, 1)
+        ]
     return pa.Table.from_pylist(rows, schema=LOG)
 
 
 def _decided(before: Sequence[Row], now: datetime) -> Decided | None:
     """What stands of an earlier log. What it decided at this very moment is decided once more:
     where the clock is frozen, late data must still count."""
-    until = max((row["at"] for row in before if row["row_type"] == "run"), default=None)
+    nothing = dict.fromkeys(LOG.names)  # a log of an earlier version may lack columns
+    before = [nothing | row for row in before if row.get("happened_at") is not None]
+    until = max((row["happened_at"] for row in before if row["row_type"] == "run"), default=None)
     if until is None:
         return None
     until = min(until, now - timedelta(microseconds=1))
+    standing = sorted(
+        (row for row in before if row["row_type"] != "run" and row["happened_at"] <= until),
+        key=lambda row: row["seq"],
+    )
     decisions = [
-        {name: row[name] for name in _DECISION}
-        for row in sorted(before, key=lambda row: (row["at"], row["seq"] or 0))
-        if row["row_type"] == "decision" and row["at"] <= until
+        {name: row[name] for name in _DECISION} for row in standing if row["row_type"] == "decision"
     ]
     assignments = [
-        row
-        for row in before
-        if row["row_type"] == "event"
-        and row["event"] in ("assigned", "reassigned", "not_reassigned")
-        and row["at"] <= until
+        {**row, "at": row["happened_at"]}
+        for row in standing
+        if row["row_type"] == "event" and row["event"] in ASSIGNMENTS
     ]
     return Decided(until, decisions, assignments)
 
@@ -235,9 +241,10 @@ def _crossings(tables: Tables) -> list[Crossing]:
     ]
 
 
-def _accounts(tables: Tables) -> dict[str, Account]:
+def _accounts(tables: Tables, standing: set[str]) -> dict[str, Account]:
+    """Accounts that qualified, are reported on, or have ``standing`` decisions."""
     known = {row["account_id"]: row["named_account_owner_id"] for row in tables["accounts"]}
-    wanted = {row["account_id"] for row in tables["crossings"]}
+    wanted = standing | {row["account_id"] for row in tables["crossings"]}
     wanted |= {row["account_id"] for row in tables["crm_versions"]}
     accounts = {
         account_id: Account(named_owner_id=known[account_id])

@@ -14,7 +14,7 @@
     (select
         cast(null as string) as row_type,
         cast(null as bigint) as seq,
-        cast(null as timestamp_ntz) as at,
+        cast(null as timestamp_ntz) as happened_at,
         cast(null as string) as event,
         cast(null as string) as decision,
         cast(null as string) as handoff_id,

@@ -6,7 +6,7 @@ crm_records as (
 ),
 
 marks_told as (
-{% for object_name in ['accounts', 'contacts', 'leads'] %}
+    {% for object_name in ['accounts', 'contacts', 'leads'] %}
     select
         crm,
         '{{ object_name }}' as object,
@@ -30,7 +30,7 @@ marks_told as (
     from crm_records
     where object_name in ({{ "'accounts', 'companies'" if object_name == 'accounts' else "'" ~ object_name ~ "'" }})
     {{ 'union all' if not loop.last }}
-{% endfor %}
+    {% endfor %}
 ),
 
 versions as (

@@ -21,7 +21,7 @@ final as (
         flag,
         open_after as count_open_after,
         capacity,
-        at as happened_at
+        happened_at
     from handoff_log
 )
 

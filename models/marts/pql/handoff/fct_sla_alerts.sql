@@ -20,7 +20,7 @@ final as (
         action <> 'warn_owner' as is_escalation,
         cast(share as decimal(6, 3)) as sla_share,
         due_at,
-        at as alerted_at
+        happened_at as alerted_at
     from handoff_log
 )
 

@@ -35,7 +35,7 @@ def model(dbt, session):
         "reasons": dbt.ref("handoff_suppressions"),
     }
     tables = {name: rows.to_arrow_table().to_pylist() for name, rows in relations.items()}
-    (now,) = dbt.ref("dim_as_of").project("as_of_at").fetchone()
+    ((now,),) = dbt.ref("dim_as_of").project("as_of_at").fetchall()
     before = []
     known = session.sql(
         "select count(*) from duckdb_tables() where database_name = current_database() "

@@ -45,11 +45,11 @@ final as (
     from accounts_placed
     inner join territories
         on
-            (territories.region is null or territories.region = accounts_placed.region)
-            and (territories.country is null or territories.country = accounts_placed.country)
-            and (territories.segment is null or territories.segment = accounts_placed.segment)
-            and (territories.industry is null or territories.industry = accounts_placed.industry)
-            and (territories.tier is null or territories.tier = accounts_placed.tier)
+            (territories.region is null or accounts_placed.region = territories.region)
+            and (territories.country is null or accounts_placed.country = territories.country)
+            and (territories.segment is null or accounts_placed.segment = territories.segment)
+            and (territories.industry is null or accounts_placed.industry = territories.industry)
+            and (territories.tier is null or accounts_placed.tier = territories.tier)
     qualify
         row_number() over (
             partition by accounts_placed.account_id, accounts_placed.tier

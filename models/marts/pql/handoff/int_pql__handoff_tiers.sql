@@ -26,8 +26,8 @@ final as (
     inner join models on tiers.model_key = models.model_key
     inner join rules
         on
-            (rules.model_key = tiers.model_key or rules.model_key = '*')
-            and (rules.tier = tiers.tier or rules.tier = '*')
+            (tiers.model_key = rules.model_key or rules.model_key = '*')
+            and (tiers.tier = rules.tier or rules.tier = '*')
     qualify
         row_number() over (
             partition by tiers.model_key, tiers.tier

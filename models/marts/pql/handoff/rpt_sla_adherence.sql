@@ -23,7 +23,7 @@ handoffs_described as (
 
 cuts as (
     -- whoever had it first answers for the deadline
-{%- for dimension, value in [('all', "'all'"), ('tier', 'tier'), ('zone', 'zone'), ('team', "coalesce(team, 'none')"), ('owner', 'owner_name')] %}
+    {%- for dimension, value in [('all', "'all'"), ('tier', 'tier'), ('zone', 'zone'), ('team', "coalesce(team, 'none')"), ('owner', 'owner_name')] %}
     select
         qualified_month,
         model_key,
@@ -39,7 +39,7 @@ cuts as (
         human_wall_minutes
     from handoffs_described
     {{ 'union all' if not loop.last }}
-{%- endfor %}
+    {%- endfor %}
 ),
 
 counted as (
