@@ -27,6 +27,8 @@ from demo_company.customers import run_billing
 from demo_company.employers import employers
 from demo_company.events import EventLog, write_events
 from demo_company.intent import Intent, plan_intent
+from demo_company.leaving import plan_leaving
+from demo_company.leaving import write as leaving_truth
 from demo_company.parameters import (
     DEFAULT_END,
     GENERATOR_VERSION,
@@ -36,6 +38,7 @@ from demo_company.parameters import (
 )
 from demo_company.population import build_world
 from demo_company.truth_files import Months, Moves
+from demo_company.usage import paying_spans
 from demo_company.world import World
 
 # a healthy company: trailing twelve months' net revenue retention, and every kind of movement
@@ -79,11 +82,14 @@ def generate(
     rates = back_office.fx_rates(parameters)
     books, movements, mrr = _plausible_billing(world, intent, truth.FxTable(rates), tell)
     employed = employers(world, frozenset(back_office.companies_enriched(world)))
-    back_office.write_back_office(world, books, intent, rates, employed, landing)
+    fx = truth.FxTable(rates)
+    why = causes.movement_causes(movements, books.holdings, fx)
+    leaving = plan_leaving(world, paying_spans(world, books), why)
+    back_office.write_back_office(world, books, intent, leaving, rates, employed, landing)
     crm = Crm(world, books, employed).build()
     crm.write(landing)
     stripe_dirt = stripe_files.write_stripe(books, landing)
-    log = write_events(world, books, intent, movements, landing, truth_path, tell)
+    log = write_events(world, books, intent, leaving, movements, landing, truth_path, tell)
 
     tell("truth", 0, 1)
     people = truth_files.people_rows(world, log, employed)
@@ -93,8 +99,7 @@ def generate(
     truth_files.write_shares(world, truth_path)
     truth_files.write_crm_records(world, crm, truth_path)
     intent_truth.write(world, intent, movements, truth_path)
-    fx = truth.FxTable(rates)
-    why = causes.movement_causes(movements, books.holdings, fx)
+    leaving_truth(world, leaving, truth_path)
     truth_files.write_movements(world, why, truth_path)
     truth_files.write_recognition(recognition.recognised(books, fx), truth_path)
     truth_files.write_recovery(world, recovery.failed_invoices(books), truth_path)

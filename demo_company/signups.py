@@ -169,14 +169,14 @@ def hand_overs(world: World, texts: Texts, rows: RowList) -> None:
 
 
 def commercial_steps(
-    world: World, texts: Texts, rows: RowList, books: Books, intent: Intent
+    world: World, texts: Texts, rows: RowList, books: Books, planned: list[Step]
 ) -> None:
-    """What leads to a decision, what only looks like it, and checkouts; mostly by the founder."""
+    """What leads to a decision or away, what only looks like it, and checkouts."""
     own = [
         Step(second * 1000, world.accounts[account].founder, event, extra)
         for second, account, event, extra in books.product_events
     ]
-    for step in [*own, *intent.steps, *intent.noise]:
+    for step in [*own, *planned]:
         user = world.users[step.user]
         if user.signed_up < step.at < world.parameters.end_ms - MS_MINUTE:
             device = world.device_at(user, step.at)
