@@ -19,6 +19,7 @@ from demo_company.clock import (
 )
 from demo_company.dirt import Columns, Dirt
 from demo_company.first_value import activation_moments
+from demo_company.growing import Growing
 from demo_company.intent import Intent
 from demo_company.leaving import Leaving
 from demo_company.parameters import Progress
@@ -56,6 +57,7 @@ def write_events(
     books: Books,
     intent: Intent,
     leaving: Leaving,
+    growing: Growing,
     movements: Moves,
     landing: Path,
     truth: Path,
@@ -71,11 +73,12 @@ def write_events(
     connected, viewed = activation_moments(world)
     single = RowList()
     web.signup_past(world, texts, single)
-    signups.first_steps(world, texts, single, connected, viewed, intent)
-    signups.hand_overs(world, texts, single)
-    signups.commercial_steps(
-        world, texts, single, books, [*intent.steps, *intent.noise, *leaving.steps]
+    signups.first_steps(
+        world, texts, single, connected, viewed, [*intent.invites, *growing.invites]
     )
+    signups.hand_overs(world, texts, single)
+    planned = [*intent.steps, *intent.noise, *leaving.steps, *growing.steps]
+    signups.commercial_steps(world, texts, single, books, planned)
     word_of_mouth.shared_links(world, texts, single)
     first_visitor = len(world.users)
     visits, count_visitors = web.visitors(world, texts, first_visitor)

@@ -34,7 +34,7 @@ MIX_PAID = {
     "query_run": 36, "dashboard_viewed": 22, "insight_explored": 10, "report_created": 6,
     "export_downloaded": 4, "alert_created": 2, "report_shared": 4, "comment_added": 6,
     "api_called": 5, "integration_added": 0.6, "sso_configured": 0.08, "query_failed": 2.5,
-    "import_failed": 0.4, "limit_reached": 0.3, "support_contacted": 0.2,
+    "import_failed": 0.4,
 }  # fmt: skip
 
 
