@@ -105,10 +105,7 @@ def test_a_second_look_gives_the_same_table_whatever_the_order_of_the_rows():
         event("b", "churned", 30, 30),
     ]
     kinds = pa.Table.from_pylist(
-        [
-            {"kind": name, "open_days": 20, "cool_down_days": 5}
-            for name in ("upsell", "expansion")
-        ]
+        [{"kind": name, "open_days": 20, "cool_down_days": 5} for name in ("upsell", "expansion")]
     )
     first = queue_items(pa.Table.from_pylist(rows), kinds, day(60))
     again = queue_items(pa.Table.from_pylist(rows[::-1]), kinds, day(60))
