@@ -20,6 +20,7 @@ from demo_company.clock import (
 from demo_company.employers import OFFICE, Employer, office_network
 from demo_company.enrichment import companies_enriched
 from demo_company.intent import Intent
+from demo_company.leaving import Leaving
 from demo_company.parameters import Parameters
 from demo_company.world import World
 
@@ -57,6 +58,7 @@ def write_back_office(
     world: World,
     books: Books,
     intent: Intent,
+    leaving: Leaving,
     rates: dict[tuple[date, str], int],
     employed: dict[int, Employer],
     landing: Path,
@@ -79,7 +81,7 @@ def write_back_office(
     _firmographics(world, landing, employed)
     _spend(world, landing)
     _costs(world, landing)
-    _tickets(world, intent, landing)
+    _tickets(world, intent, leaving, landing)
     _targets(world, landing)
 
 
@@ -136,12 +138,12 @@ def _costs(world: World, landing: Path) -> None:
     )  # fmt: skip
 
 
-def _tickets(world: World, intent: Intent, landing: Path) -> None:
+def _tickets(world: World, intent: Intent, leaving: Leaving, landing: Path) -> None:
     parameters = world.parameters
     rng = stream(parameters.seed, "tickets")
     rows = []
     planned: dict[int, list[int]] = {}
-    for at, who in intent.tickets:
+    for at, who in [*intent.tickets, *leaving.tickets]:
         planned.setdefault(who, []).append(at)
     for user in world.users:
         if user.account < 0:

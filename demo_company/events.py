@@ -19,7 +19,9 @@ from demo_company.clock import (
 )
 from demo_company.dirt import Columns, Dirt
 from demo_company.first_value import activation_moments
+from demo_company.growing import Growing
 from demo_company.intent import Intent
+from demo_company.leaving import Leaving
 from demo_company.parameters import Progress
 from demo_company.rows import EVENT_CODE, EVENTS, TRACK, RowList, Rows, Texts
 from demo_company.segment_files import EventFiles, StateTimeline
@@ -54,6 +56,8 @@ def write_events(
     world: World,
     books: Books,
     intent: Intent,
+    leaving: Leaving,
+    growing: Growing,
     movements: Moves,
     landing: Path,
     truth: Path,
@@ -69,9 +73,12 @@ def write_events(
     connected, viewed = activation_moments(world)
     single = RowList()
     web.signup_past(world, texts, single)
-    signups.first_steps(world, texts, single, connected, viewed, intent)
+    signups.first_steps(
+        world, texts, single, connected, viewed, [*intent.invites, *growing.invites]
+    )
     signups.hand_overs(world, texts, single)
-    signups.commercial_steps(world, texts, single, books, intent)
+    planned = [*intent.steps, *intent.noise, *leaving.steps, *growing.steps]
+    signups.commercial_steps(world, texts, single, books, planned)
     word_of_mouth.shared_links(world, texts, single)
     first_visitor = len(world.users)
     visits, count_visitors = web.visitors(world, texts, first_visitor)
@@ -82,7 +89,7 @@ def write_events(
     inside = (fixed["t"] >= parameters.start_ms) & (fixed["t"] < parameters.end_ms - MS_MINUTE)
     fixed = fixed.take(inside)
 
-    usage = Usage(world, rhythm, paying_spans(world, books), texts, intent)
+    usage = Usage(world, rhythm, paying_spans(world, books), texts, intent, leaving)
     if parameters.events_per_day:
         wanted = parameters.events_per_day * (end_day - first_day)
         usage.scale_to(max(wanted - len(fixed), 0), first_day, end_day)

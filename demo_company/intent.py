@@ -445,7 +445,7 @@ def _choose_payers(world: World, plan: Intent, rng: np.random.Generator) -> None
             plan.pays_on[i] = account.signed_up // MS_DAY + length
     for model, rate in (("freemium", FREEMIUM_CONVERSION), ("trial", TRIAL_CONVERSION)):
         pool = [a.index for a in world.accounts if a.entry_model == model]
-        ripe = [i for i in pool if plan.pays_on[i] < last]
+        ripe = [i for i in pool if plan.pays_on[i] < last and world.accounts[i].mark is None]
         plan.payers |= set(sorted(ripe, key=lambda i: -score[i])[: round(rate * len(pool))])
     for i in range(n):
         if i not in plan.payers:

@@ -6,7 +6,7 @@ import numpy as np
 
 from demo_company.books import Books
 from demo_company.clock import MS_HOUR, MS_MINUTE, iso, stream
-from demo_company.intent import Intent, Step
+from demo_company.intent import Step
 from demo_company.rows import ALIAS, EVENT_CODE, GROUP, IDENTIFY, PAGE, TRACK, RowList, Texts
 from demo_company.web import page_context
 from demo_company.world import User, World
@@ -20,9 +20,12 @@ def _json(value: object) -> str:
 
 def first_steps(
     world: World, texts: Texts, rows: RowList, connected: np.ndarray, viewed: np.ndarray,
-    intent: Intent,
+    invites: list[tuple[int, int, str, str]],
 ) -> None:  # fmt: skip
-    """Alias, identify, group and the tracked steps of everyone who signs up."""
+    """Alias, identify, group and the tracked steps of everyone who signs up.
+
+    `invites`: (inviter, ms, invite id, e-mail) of planned ones nobody takes up.
+    """
     rng = stream(world.parameters.seed, "first_steps")
     for user in world.users:
         device = world.device_at(user, user.signed_up)
@@ -116,7 +119,7 @@ def first_steps(
                 "dashboard_viewed",
                 f',"dashboard_id":"dash_{user.index}_0"',
             )
-    _invitations(world, texts, rows, intent)
+    _invitations(world, texts, rows, [*world.unaccepted_invites, *invites])
 
 
 def _entry_plan(world: World, user: User) -> str:
@@ -125,13 +128,14 @@ def _entry_plan(world: World, user: User) -> str:
     return "trial" if world.accounts[user.account].entry_model == "trial" else "free"
 
 
-def _invitations(world: World, texts: Texts, rows: RowList, intent: Intent) -> None:
+def _invitations(
+    world: World, texts: Texts, rows: RowList, nobody: list[tuple[int, int, str, str]]
+) -> None:
     sent = [
         (u.inviter, u.invited_at, u.invite_id or "", u.email, u.account)
         for u in world.users
         if u.invite_id
     ]
-    nobody = [*world.unaccepted_invites, *intent.invites]
     sent += [(i, t, v, e, world.users[i].account) for i, t, v, e in nobody]
     for inviter, moment, invite, email, account in sent:
         user = world.users[inviter]
@@ -169,14 +173,14 @@ def hand_overs(world: World, texts: Texts, rows: RowList) -> None:
 
 
 def commercial_steps(
-    world: World, texts: Texts, rows: RowList, books: Books, intent: Intent
+    world: World, texts: Texts, rows: RowList, books: Books, planned: list[Step]
 ) -> None:
-    """What leads to a decision, what only looks like it, and checkouts; mostly by the founder."""
+    """What leads to a decision or away, what only looks like it, and checkouts."""
     own = [
         Step(second * 1000, world.accounts[account].founder, event, extra)
         for second, account, event, extra in books.product_events
     ]
-    for step in [*own, *intent.steps, *intent.noise]:
+    for step in [*own, *planned]:
         user = world.users[step.user]
         if user.signed_up < step.at < world.parameters.end_ms - MS_MINUTE:
             device = world.device_at(user, step.at)

@@ -202,6 +202,18 @@ def write_recovery(world: World, rows: list[dict[str, Any]], folder: Path) -> No
     )
 
 
+def write_handoffs(rows: list[dict[str, Any]], folder: Path) -> None:
+    """Accounts worth a call by the generator's own rule, and what Sales made of each."""
+    texts = ("account_id", "tier", "owner_email", "response", "status")
+    moments = ("qualified_at", "synced_at", "first_human_touch_at", "auto_response_at")
+    _write(
+        folder / "handoffs.parquet",
+        {name: pa.array([row[name] for row in rows], pa.string()) for name in texts}
+        | {name: pa.array([row[name] for row in rows], pa.timestamp("ms")) for name in moments}
+        | {"has_paid": pa.array([row["has_paid"] for row in rows], pa.bool_())},
+    )
+
+
 def write_recognition(rows: list[tuple[str, date, int]], folder: Path) -> None:
     """What every billed line earned in every month, those to come included."""
     _write(

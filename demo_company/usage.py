@@ -8,6 +8,7 @@ import numpy as np
 from demo_company.books import Books
 from demo_company.clock import MS_DAY, MS_HOUR, MS_MINUTE, stream, weekday
 from demo_company.intent import CASUAL, Intent, vigour
+from demo_company.leaving import Leaving
 from demo_company.rows import EVENT_CODE, EVENTS, IDENTIFY, PAGE, TRACK, Rows, Texts
 from demo_company.web import page_context
 from demo_company.world import TOO_LATE, WITHIN_7_DAYS, WITHIN_30_DAYS, World, season
@@ -33,7 +34,7 @@ MIX_PAID = {
     "query_run": 36, "dashboard_viewed": 22, "insight_explored": 10, "report_created": 6,
     "export_downloaded": 4, "alert_created": 2, "report_shared": 4, "comment_added": 6,
     "api_called": 5, "integration_added": 0.6, "sso_configured": 0.08, "query_failed": 2.5,
-    "import_failed": 0.4, "limit_reached": 0.3, "support_contacted": 0.2,
+    "import_failed": 0.4,
 }  # fmt: skip
 
 
@@ -126,8 +127,6 @@ def build_rhythm(
             daily[i] = min(own_vigour * 1.25, 0.9)
             for (_, ended), (again, _) in itertools.pairwise(account_spans):
                 gap_from[i], gap_until[i] = ended + 7, again
-            if account_spans[-1][1] < last:  # they used it less and less before they left
-                volume[i] *= 0.7
     return Rhythm(
         first_day, np.minimum(last_day, last - 1), gap_from, gap_until, daily, volume, exploring,
         exploring & (connected_at > 0), offset,
@@ -139,9 +138,9 @@ class Usage:
 
     def __init__(
         self, world: World, rhythm: Rhythm, spans: dict[int, list[tuple[int, int]]], texts: Texts,
-        intent: Intent,
+        intent: Intent, leaving: Leaving,
     ) -> None:  # fmt: skip
-        self.world, self.rhythm, self.intent = world, rhythm, intent
+        self.world, self.rhythm, self.intent, self.leaving = world, rhythm, intent, leaving
         self.login_page = texts.page(page_context("/login"))
         self.outside_pages = np.array([texts.page(page_context(p)) for p in ("/docs", "/pricing")])
         # the sign-in on a handed-over device is written by signups.hand_overs
@@ -177,6 +176,7 @@ class Usage:
         alive &= ~((grid >= r.gap_from[:, None]) & (grid < r.gap_until[:, None]))
         beat = np.where(weekday(days) >= 5, 0.22, 1.0) * season(days)
         paid = np.where(alive, r.daily[:, None] * beat[None, :], 0.0)
+        paid *= self.leaving.share(days, len(r.first_day))
         # before the first payment every day is planned
         first = int(days[0]) - self.intent.first_day
         planned = self.intent.active[:, first : first + len(days)]
