@@ -88,11 +88,10 @@ def deciles(points: np.ndarray) -> np.ndarray:
     n = len(points)
     if not n:
         return np.zeros(0, dtype=int)
-    values, place, count = np.unique(points, return_inverse=True, return_counts=True)
-    below = np.cumsum(count) - count
-    from_the_top = n - (below + (count - 1) / 2) - 0.5  # observations above, and half of the equals
-    of_value = np.minimum(np.floor(10 * from_the_top / n).astype(int) + 1, 10)
-    assert len(values) == len(of_value)
+    _, place, count = np.unique(points, return_inverse=True, return_counts=True)
+    above = n - np.cumsum(count)
+    of_the_middle = above + (count - 1) / 2  # place from 0, from the top
+    of_value = np.floor(10 * of_the_middle / n).astype(int) + 1
     return of_value[place]
 
 

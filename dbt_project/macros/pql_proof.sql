@@ -15,25 +15,6 @@
 {%- endmacro %}
 
 
-{#- An end of Wilson's 95 % interval of a share of counts (E. B. Wilson, JASA 22, 1927): `side` is
-    '-' for the lower, '+' for the upper. -#}
-{% macro wilson_bound(part, whole, side) -%}
-    case
-        when {{ whole }} > 0
-            then
-                {{ 'greatest(0.0, ' if side == '-' else 'least(1.0, ' }}(
-                    cast({{ part }} as double) / {{ whole }}
-                    + 1.959964 * 1.959964 / (2.0 * {{ whole }})
-                    {{ side }} 1.959964 * sqrt(
-                        cast({{ part }} as double) / {{ whole }}
-                        * (1 - cast({{ part }} as double) / {{ whole }}) / {{ whole }}
-                        + 1.959964 * 1.959964 / (4.0 * {{ whole }} * {{ whole }})
-                    )
-                ) / (1 + 1.959964 * 1.959964 / {{ whole }}))
-    end
-{%- endmacro %}
-
-
 {#- An end of the 95 % interval of a share of events by Kaplan-Meier: on the scale of
     log(-log(survival)), which keeps it between 0 and 1 (J. D. Kalbfleisch, R. L. Prentice, 1980).
     `greenwood` is Greenwood's sum; NULL where nothing or everything has happened. -#}
