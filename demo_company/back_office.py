@@ -4,7 +4,6 @@ import csv
 from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 from demo_company import names
 from demo_company.books import Books
@@ -19,6 +18,9 @@ from demo_company.clock import (
     stream,
 )
 from demo_company.employers import OFFICE, Employer, office_network
+from demo_company.enrichment import companies_enriched
+from demo_company.intent import Intent
+from demo_company.leaving import Leaving
 from demo_company.parameters import Parameters
 from demo_company.world import World
 
@@ -55,6 +57,8 @@ def fx_rates(parameters: Parameters) -> dict[tuple[date, str], int]:
 def write_back_office(
     world: World,
     books: Books,
+    intent: Intent,
+    leaving: Leaving,
     rates: dict[tuple[date, str], int],
     employed: dict[int, Employer],
     landing: Path,
@@ -77,24 +81,8 @@ def write_back_office(
     _firmographics(world, landing, employed)
     _spend(world, landing)
     _costs(world, landing)
-    _tickets(world, landing)
+    _tickets(world, intent, leaving, landing)
     _targets(world, landing)
-
-
-def companies_enriched(world: World) -> dict[int, tuple[Any, ...]]:
-    """Account -> its row of firmographics; nine of ten companies have one."""
-    rng = stream(world.parameters.seed, "firmographics")
-    rows: dict[int, tuple[Any, ...]] = {}
-    for account in world.accounts:
-        if account.domain and rng.random() < 0.9:
-            tech = ";".join(sorted(rng.choice(names.TECH, int(rng.integers(1, 4)), replace=False)))
-            hiring = names.HIRING[int(rng.integers(4))] if rng.random() < 0.25 else ""
-            block = f"{rng.integers(11, 220)}.{rng.integers(256)}.{rng.integers(256)}.0/24"
-            rows[account.index] = (
-                account.domain, account.name, account.employees, account.industry,
-                account.country, tech, hiring, block,
-            )  # fmt: skip
-    return rows
 
 
 def _firmographics(world: World, landing: Path, employed: dict[int, Employer]) -> None:
@@ -150,15 +138,23 @@ def _costs(world: World, landing: Path) -> None:
     )  # fmt: skip
 
 
-def _tickets(world: World, landing: Path) -> None:
+def _tickets(world: World, intent: Intent, leaving: Leaving, landing: Path) -> None:
     parameters = world.parameters
     rng = stream(parameters.seed, "tickets")
     rows = []
+    planned: dict[int, list[int]] = {}
+    for at, who in [*intent.tickets, *leaving.tickets]:
+        planned.setdefault(who, []).append(at)
     for user in world.users:
         if user.account < 0:
             continue
+        asked = []
         for _ in range(int(rng.poisson(0.15 + 0.25 * (user.kind > 0)))):
             opened = int(user.signed_up + rng.exponential(60) * MS_DAY)
+            # around a decision, whoever has a question is in the plan
+            if not intent.is_near_decision(user.account, opened // MS_DAY):
+                asked.append(opened)
+        for opened in asked + planned.get(user.index, []):
             first = opened + int(rng.exponential(5) * MS_HOUR) + 5 * MS_MINUTE
             solved = first + int(rng.exponential(20) * MS_HOUR) + 5 * MS_MINUTE
             if opened >= parameters.end_ms - MS_MINUTE:

@@ -28,6 +28,13 @@ from demo_company.world import Account, World
 
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
 VAT_PERCENT = {"GB": 20}
+# status and word of a bill nobody will pay, in turn; None: it stays open
+OUTCOMES_OF_BAD_DEBT = (
+    ("uncollectible", "marked_uncollectible"),
+    ("void", "voided"),
+    ("uncollectible", "marked_uncollectible"),
+    None,
+)
 
 
 def half_up_fraction(value: Fraction) -> int:
@@ -43,6 +50,7 @@ class Biller:
         """`rng` draws the usual course, `luck` the rarer cases."""
         self.world, self.books, self.rng, self.luck = world, books, rng, luck
         self.as_logged: dict[str, Subscription] = {}
+        self.bad_debts = 0
         self.balances: dict[str, int] = {}  # of customers; below 0 Lumen owes them
         self.catalogue_created = world.parameters.start_ms // 1000 - 90 * DAY
 
@@ -280,12 +288,11 @@ class Biller:
 
     def write_off(self, sub: Subscription, invoice: dict[str, Any], at: int) -> None:
         """What happens to a bill nobody will pay: written off, voided, or left open."""
-        draw = self.luck.random()
-        if draw > 0.75:
+        outcome = OUTCOMES_OF_BAD_DEBT[self.bad_debts % len(OUTCOMES_OF_BAD_DEBT)]
+        self.bad_debts += 1
+        if outcome is None:
             return
-        status, word = (
-            ("uncollectible", "marked_uncollectible") if draw < 0.5 else ("void", "voided")
-        )
+        status, word = outcome
         invoice["status"] = status
         invoice["status_transitions"][f"{word}_at"] = at
         self.books.log(at, f"invoice.{word}", invoice, {"status": "open"})

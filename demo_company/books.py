@@ -211,7 +211,6 @@ class Books:
     credits: list[Credit] = field(default_factory=list)
     stops: dict[str, list[int]] = field(default_factory=dict)
     """subscription: the seconds at which it became unpaid or was cancelled"""
-    converted: set[int] = field(default_factory=set)
     counter: int = 0
 
     @property

@@ -8,7 +8,10 @@ from demo_company import names
 from demo_company.books import Books
 from demo_company.clock import MS_DAY, MS_HOUR, day_of, iso, stream
 from demo_company.crm_dirt import CrmDirt
+from demo_company.crm_sales import SalesRecords
 from demo_company.employers import Employer
+from demo_company.intent import Intent
+from demo_company.sales import Handoff
 from demo_company.world import NEVER, Account, User, World
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -36,7 +39,10 @@ def _stamp(ms: float) -> str:
 class Crm:
     """Collects the records of each object, then writes them."""
 
-    def __init__(self, world: World, books: Books, employed: dict[int, Employer]) -> None:
+    def __init__(
+        self, world: World, books: Books, intent: Intent, handoffs: list[Handoff],
+        employed: dict[int, Employer],
+    ) -> None:  # fmt: skip
         self.world, self.books, self.employed = world, books, employed
         # (object, record id) -> (user, account, kinds of dirt); None: not of the product
         self.truth: dict[tuple[str, str], tuple[int | None, int | None, tuple[str, ...]]] = {}
@@ -53,10 +59,12 @@ class Crm:
                 "opportunities",
                 "tasks",
                 "campaign_members",
+                "pqls",
             )
         }
         self.end = world.parameters.end_ms
         self.start = world.parameters.start_ms
+        self.sales = SalesRecords(self, intent, handoffs)
 
     def add(self, name: str, prefix: str, created: float, touched: float, **fields: Any) -> str:
         rows = self.records[name]
@@ -154,7 +162,9 @@ class Crm:
         self._strangers(owners)
         later = CrmDirt(self, self.employed)
         later.add_what_the_integration_made(owners)
+        self.sales.complete()
         later.dirty(min(self.world.parameters.dirt_rate / 0.005, 3.0))
+        self.sales.later_versions()
         return self
 
     def _person(self, user: User) -> dict[str, Any]:

@@ -16,61 +16,25 @@ from demo_company.books import (
     half_up,
     subscription_object,
 )
-from demo_company.clock import MS_DAY, add_months, add_months_s, day_number, day_of, stream
-from demo_company.world import NEVER, TOO_LATE, Account, World
+from demo_company.clock import add_months, add_months_s, day_number, day_of, stream
+from demo_company.intent import LONGER_TRIAL_DAYS, TRIAL_DAYS, Intent
+from demo_company.world import Account, World
 
-FREEMIUM_CONVERSION, TRIAL_CONVERSION = 0.052, 0.18
 CONTRACT_SHARE = 0.15
-TRIAL_DAYS = 14
 
 
-def account_scores(world: World) -> np.ndarray:
-    """How much value an account got: what makes it pay."""
-    scores = np.full(len(world.accounts), -2.0)
-    for user in world.users:
-        if user.account >= 0 and user.kind not in (NEVER, TOO_LATE):
-            base = max(scores[user.account], 0.0)
-            scores[user.account] = (
-                base + (1.5 if user.is_founder else 0.6) + 0.4 * np.log1p(user.intensity)
-            )
-    return scores
-
-
-def choose_payers(world: World, rng: np.random.Generator) -> set[int]:
-    """The accounts that will pay: a fixed share by entry model, the most activated first."""
-    scores = account_scores(world) + rng.normal(0, 1.0, len(world.accounts))
-    # who has been here longer had more time to decide
-    signed_up = np.array([account.signed_up for account in world.accounts])
-    history = world.parameters.end_ms - world.parameters.start_ms
-    scores += 3.0 * (world.parameters.end_ms - signed_up) / history
-    chosen: set[int] = set()
-    for model, rate, days in (
-        ("freemium", FREEMIUM_CONVERSION, 35),
-        ("trial", TRIAL_CONVERSION, TRIAL_DAYS + 2),
-    ):
-        pool = [a.index for a in world.accounts if a.entry_model == model]
-        quota = round(rate * len(pool))
-        ripe = [
-            i for i in pool if world.accounts[i].signed_up < world.parameters.end_ms - days * MS_DAY
-        ]
-        chosen |= set(sorted(ripe, key=lambda i: -scores[i])[:quota])
-    return chosen
-
-
-def run_billing(world: World, attempt: int) -> Books:
-    """One possible course of the company's revenue."""
+def run_billing(world: World, intent: Intent, attempt: int) -> Books:
+    """One possible course of the company's revenue; who pays, and from when, is settled before."""
     parameters = world.parameters
     rng = stream(parameters.seed, "billing", attempt)
     books = Books(parameters)
     biller = Biller(world, books, rng, stream(parameters.seed, "billing_luck", attempt))
-    payers = choose_payers(world, stream(parameters.seed, "payers"))
-    books.converted = payers
-    by_size = sorted(payers, key=lambda i: -world.accounts[i].employees)
-    enterprise = set(by_size[: round(CONTRACT_SHARE * len(payers))])
+    by_size = sorted(intent.payers, key=lambda i: (-world.accounts[i].employees, i))
+    enterprise = set(by_size[: round(CONTRACT_SHARE * len(by_size))])
     _catalogue(books, biller.catalogue_created)
     for account in world.accounts:
         try:
-            _account_life(biller, account, account.index in payers, account.index in enterprise)
+            _account_life(biller, intent, account, account.index in enterprise)
         except EndOfHistory:
             continue
     biller.close()
@@ -96,20 +60,23 @@ def _catalogue(books: Books, created: int) -> None:
                 books.log(created, "coupon.created", coupon)
 
 
-def _account_life(biller: Biller, account: Account, pays: bool, is_enterprise: bool) -> None:
+def _account_life(biller: Biller, intent: Intent, account: Account, is_enterprise: bool) -> None:
     rng, books = biller.rng, biller.books
     signed_up = account.signed_up // 1000
     until = books.end + 10 * 365 * DAY
+    pays_at = int(intent.pays_on[account.index]) * DAY + int(rng.uniform(8, 20) * HOUR)
+    pays = account.index in intent.payers
+    # some large customers buy a small plan first
+    buys_alone = pays and not (is_enterprise and rng.random() < 0.5)
     if is_enterprise:
-        first_day = day_number(
-            day_of((signed_up + int(rng.uniform(40, 120)) * DAY) // DAY).replace(day=1)
-        )
-        first_day = max(first_day + int(rng.integers(0, 28)), signed_up // DAY + 20)
+        first_day = int(intent.pays_on[account.index]) + int(rng.integers(4, 16))
+        if buys_alone:
+            first_day += int(rng.integers(30, 80))
         if first_day * DAY < books.end:
             _contracts(biller, account, first_day)
             until = first_day * DAY + 12 * HOUR
         else:
-            is_enterprise = False
+            buys_alone = True
     roll_out = {0: 1.0, 1: 4.0, 2: 9.0}[(account.employees > 50) + (account.employees > 500)]
     seats = max(1, min(len(account.members), account.employees)) + int(rng.poisson(roll_out))
     seats = min(seats, max(account.employees, 1))
@@ -120,14 +87,13 @@ def _account_life(biller: Biller, account: Account, pays: bool, is_enterprise: b
         customer = biller.customer(account, start)
         sub = biller.subscribe(account, customer, start + 1, plan, interval, seats, TRIAL_DAYS)
         assert sub.trial_end is not None
-        luck = biller.luck
-        if luck.random() < 0.1:  # a week more to try it
-            before, sub.trial_end = sub.trial_end, sub.trial_end + 7 * DAY
+        if intent.longer_trial[account.index]:
+            before, sub.trial_end = sub.trial_end, start + 1 + LONGER_TRIAL_DAYS * DAY
             sub.period_end = sub.trial_end
             biller.snapshot(sub, before - DAY, "updated", trial_end=before)
         trial_end = sub.trial_end
-        is_reverse = luck.random() < 0.12  # ends on the free plan, whatever it was
-        if not pays or (is_enterprise and rng.random() < 0.5):
+        is_reverse = intent.reverse_trial[account.index]  # ends on the free plan
+        if not buys_alone:
             if is_reverse:
                 _drop_to_free(biller, sub, sub.trial_end)
             else:
@@ -135,13 +101,13 @@ def _account_life(biller: Biller, account: Account, pays: bool, is_enterprise: b
             return
         before_paid: dict[str, Any] = {"status": "trialing"}
         if is_reverse:
-            back = sub.trial_end + int(luck.uniform(4, 60) * DAY)
-            if back < until:
-                interval = "month"
-                _drop_to_free(biller, sub, sub.trial_end)
-                before_paid = {"items": items_of(sub)}
-                sub.plan, sub.trial_end = plan, back
-        _checkout(biller, account, customer, sub.trial_end - int(rng.uniform(0.2, 5) * DAY), sub)
+            interval = "month"
+            _drop_to_free(biller, sub, sub.trial_end)
+            before_paid = {"items": items_of(sub)}
+            sub.plan, sub.trial_end = plan, max(pays_at, sub.trial_end + 2 * DAY)
+        decided = (int(intent.decided_on[account.index]) + 1) * DAY
+        checkout = rng.uniform(decided, max(sub.trial_end - 5 * HOUR, decided + 1))
+        _checkout(biller, account, customer, int(checkout), sub)
         sub.status, sub.period_start = "active", sub.trial_end
         paid_from, sub.trial_end = sub.trial_end, trial_end
         sub.period_end = biller.after(paid_from, interval)
@@ -149,13 +115,10 @@ def _account_life(biller: Biller, account: Account, pays: bool, is_enterprise: b
             biller.give_discount(sub, paid_from, "forever", 0, int(rng.choice([10, 20])))
         biller.snapshot(sub, paid_from, "updated", **before_paid)
         biller.invoice(sub, paid_from + 1, "subscription_cycle", biller.period_lines(sub))
-    elif pays and not (is_enterprise and rng.random() < 0.6):
-        start = signed_up + int(rng.uniform(6, 100) * DAY)
-        if start >= min(until, books.end - 2 * DAY):
-            start = signed_up + int(rng.uniform(3, 18) * DAY)
-        customer = biller.customer(account, start)
-        _checkout(biller, account, customer, start + 1, None)
-        sub = biller.subscribe(account, customer, start + 40, plan, interval, seats)
+    elif buys_alone:
+        customer = biller.customer(account, pays_at)
+        _checkout(biller, account, customer, pays_at + 1, None)
+        sub = biller.subscribe(account, customer, pays_at + 40, plan, interval, seats)
     else:
         return
     while True:

@@ -18,6 +18,10 @@ from demo_company.clock import (
     stream,
 )
 from demo_company.dirt import Columns, Dirt
+from demo_company.first_value import activation_moments
+from demo_company.growing import Growing
+from demo_company.intent import Intent
+from demo_company.leaving import Leaving
 from demo_company.parameters import Progress
 from demo_company.rows import EVENT_CODE, EVENTS, TRACK, RowList, Rows, Texts
 from demo_company.segment_files import EventFiles, StateTimeline
@@ -51,6 +55,9 @@ class EventLog:
 def write_events(
     world: World,
     books: Books,
+    intent: Intent,
+    leaving: Leaving,
+    growing: Growing,
     movements: Moves,
     landing: Path,
     truth: Path,
@@ -63,12 +70,15 @@ def write_events(
     for device in world.devices:
         agent = names.USER_AGENTS[device.agent]
         texts.add_anonymous(device.anonymous_id, web.device_context(agent, device.ip))
-    connected, viewed = signups.activation_moments(world)
+    connected, viewed = activation_moments(world)
     single = RowList()
     web.signup_past(world, texts, single)
-    signups.first_steps(world, texts, single, connected, viewed)
+    signups.first_steps(
+        world, texts, single, connected, viewed, [*intent.invites, *growing.invites]
+    )
     signups.hand_overs(world, texts, single)
-    signups.commercial_steps(world, texts, single, books)
+    planned = [*intent.steps, *intent.noise, *leaving.steps, *growing.steps]
+    signups.commercial_steps(world, texts, single, books, planned)
     word_of_mouth.shared_links(world, texts, single)
     first_visitor = len(world.users)
     visits, count_visitors = web.visitors(world, texts, first_visitor)
@@ -79,7 +89,7 @@ def write_events(
     inside = (fixed["t"] >= parameters.start_ms) & (fixed["t"] < parameters.end_ms - MS_MINUTE)
     fixed = fixed.take(inside)
 
-    usage = Usage(world, rhythm, paying_spans(world, books), texts)
+    usage = Usage(world, rhythm, paying_spans(world, books), texts, intent, leaving)
     if parameters.events_per_day:
         wanted = parameters.events_per_day * (end_day - first_day)
         usage.scale_to(max(wanted - len(fixed), 0), first_day, end_day)
@@ -88,7 +98,7 @@ def write_events(
     signed_up = _sign_ups(fixed, log.milestones, len(world.users) + count_visitors + count_bots)
     several = _people_with_several_accounts(world)
     timeline = StateTimeline(world, books.plan_changes)
-    files = EventFiles(landing, truth, world, texts, timeline)
+    files = EventFiles(landing, truth, world, texts, timeline, intent)
     dirt = Dirt(parameters.dirt_rate, end_day)
     a_day = usage.events_a_day(first_day, end_day) + len(fixed) / (end_day - first_day)
     spans = spans_of(first_day, end_day, max(1, int(LINES_AT_ONCE / max(a_day, 1.0))))

@@ -37,7 +37,7 @@ NO_ACTIVITY = frozenset(
         "signed_up", "logged_in", "usage_reported", "pricing_page_viewed", "plans_compared",
         "checkout_started", "checkout_completed", "checkout_abandoned", "support_contacted",
         "experiment_viewed", "email_unsubscribed", "invite_reported", "upgrade_nudge_clicked",
-        "exit_survey_answered",
+        "exit_survey_answered", "email_opened", "docs_viewed",
     }
 )  # fmt: skip
 IS_ACTIVITY = np.array([name not in NO_ACTIVITY for name in EVENTS])
@@ -361,7 +361,7 @@ def _write(found: Experiments, trial: Trial, texts: Texts, rows: RowList) -> Non
             day = int(trial.exposed[i]) // MS_DAY + 2 + int(waits * 5)
             at = day * MS_DAY + int((8 + 10 * waits) * MS_HOUR)
             if happens < RETURN_CHANCE[trial.variant[i]]:
-                _track(found, texts, rows, user, at, "query_run", ',"duration_ms":120,"rows":24')
+                _track(found, texts, rows, user, at, "insight_explored", "")
                 planted = found.planted[("onboarding_emails", "returned_7d")]
                 planted[user.person] += at < end - MS_MINUTE
 

@@ -13,6 +13,7 @@ from demo_company import (
     back_office,
     causes,
     experiments,
+    intent_truth,
     recognition,
     recovery,
     stripe_files,
@@ -25,6 +26,11 @@ from demo_company.crm import Crm
 from demo_company.customers import run_billing
 from demo_company.employers import employers
 from demo_company.events import EventLog, write_events
+from demo_company.growing import plan_growing
+from demo_company.growing import write as growing_truth
+from demo_company.intent import Intent, plan_intent
+from demo_company.leaving import plan_leaving
+from demo_company.leaving import write as leaving_truth
 from demo_company.parameters import (
     DEFAULT_END,
     GENERATOR_VERSION,
@@ -33,7 +39,10 @@ from demo_company.parameters import (
     Progress,
 )
 from demo_company.population import build_world
+from demo_company.sales import plan_handoffs
+from demo_company.sales import truth_rows as handoff_rows
 from demo_company.truth_files import Months, Moves
+from demo_company.usage import paying_spans
 from demo_company.world import World
 
 # a healthy company: trailing twelve months' net revenue retention, and every kind of movement
@@ -72,25 +81,38 @@ def generate(
 
     tell("people", 0, 1)
     world = build_world(parameters)
+    intent = plan_intent(world)
     tell("people", 1, 1)
     rates = back_office.fx_rates(parameters)
-    books, movements, mrr = _plausible_billing(world, truth.FxTable(rates), tell)
+    books, movements, mrr = _plausible_billing(world, intent, truth.FxTable(rates), tell)
     employed = employers(world, frozenset(back_office.companies_enriched(world)))
-    back_office.write_back_office(world, books, rates, employed, landing)
-    crm = Crm(world, books, employed).build()
+    fx = truth.FxTable(rates)
+    why = causes.movement_causes(movements, books.holdings, fx)
+    spans = paying_spans(world, books)
+    leaving, growing = plan_leaving(world, spans, why), plan_growing(world, spans, why)
+    back_office.write_back_office(world, books, intent, leaving, rates, employed, landing)
+    paid_on = {
+        account: next(day for day, kind, *_ in moves if kind == "new")
+        for account, moves in movements.items()
+    }
+    handoffs = plan_handoffs(world, intent, paid_on)
+    crm = Crm(world, books, intent, handoffs, employed).build()
     crm.write(landing)
     stripe_dirt = stripe_files.write_stripe(books, landing)
-    log = write_events(world, books, movements, landing, truth_path, tell)
+    log = write_events(world, books, intent, leaving, growing, movements, landing, truth_path, tell)
 
     tell("truth", 0, 1)
     people = truth_files.people_rows(world, log, employed)
     truth_files.write_person_ids(world, log, truth_path)
     truth_files.write_people(people, truth_path)
-    truth_files.write_invites(world, truth_path)
+    truth_files.write_invites(world, [*intent.invites, *growing.invites], truth_path)
     truth_files.write_shares(world, truth_path)
     truth_files.write_crm_records(world, crm, truth_path)
-    fx = truth.FxTable(rates)
-    why = causes.movement_causes(movements, books.holdings, fx)
+    truth_files.write_handoffs(handoff_rows(world, handoffs), truth_path)
+    crm.sales.write_truth(truth_path)
+    intent_truth.write(world, intent, movements, truth_path)
+    leaving_truth(world, leaving, truth_path)
+    growing_truth(world, growing, truth_path)
     truth_files.write_movements(world, why, truth_path)
     truth_files.write_recognition(recognition.recognised(books, fx), truth_path)
     truth_files.write_recovery(world, recovery.failed_invoices(books), truth_path)
@@ -149,7 +171,7 @@ def _make_room(landing: Path, truth_path: Path) -> None:
 
 
 def _plausible_billing(
-    world: World, fx: truth.FxTable, tell: Progress
+    world: World, intent: Intent, fx: truth.FxTable, tell: Progress
 ) -> tuple[Books, Moves, Months]:
     """Draws the company's luck again until its revenue is that of a healthy one.
 
@@ -162,7 +184,7 @@ def _plausible_billing(
     attempts = ATTEMPTS if len(world.accounts) <= MANY_ACCOUNTS else 4
     for attempt in range(attempts):
         tell("billing", attempt, attempts)
-        books = run_billing(world, attempt)
+        books = run_billing(world, intent, attempt)
         movements = truth.mrr_movements(books.ledger, fx, last_day + 1)
         mrr = truth.mrr_months(movements, last_day)
         value = truth.nrr(mrr, month, 12)["nrr"]

@@ -257,6 +257,27 @@ CHANNEL_NAMES = tuple(CHANNELS)
 SITE = "https://www.lumen.example"
 OWNERS = ("Dana Reyes", "Eli Novak", "Mia Okafor", "Jon Lindgren", "Sara Costa")
 
+OWNER_ZONES = (
+    "America/New_York", "America/Los_Angeles", "Europe/London", "Europe/Berlin", "Asia/Kolkata",
+)  # fmt: skip
+OWNER_TEAMS = ("ae_americas", "ae_americas", "sdr_emea", "ae_emea", "sdr_apac")
+# who left half-way: never owned anything
+FORMER_OWNER, FORMER_TEAM = "Piet Vos", "sdr_emea"
+# (position of the owner, first day, last day)
+DAYS_OFF = ((1, "2026-03-16", "2026-03-27"), (2, "2026-05-04", "2026-05-08"))
+REGION_OF_COUNTRY = {
+    "US": "AMER", "CA": "AMER", "BR": "AMER", "AU": "APAC", "IN": "APAC",
+    "DE": "EMEA", "FR": "EMEA", "NL": "EMEA", "ES": "EMEA", "IT": "EMEA", "GB": "EMEA",
+}  # fmt: skip
+OWNERS_OF_REGION = {"AMER": (0, 1), "EMEA": (3, 2), "APAC": (4,)}
+COMPETITOR = ("Rival Metrics", "rivalmetrics.example")
+SCHOOLS = (("Northfield College", "northfield.edu"), ("Lakeside University", "lakeside.edu"))
+LEAD_SOURCES = {
+    "mql": ("Web", "Webinar", "Content", "Paid Search", "Partner Referral"),
+    "sql": ("Outbound", "Cold Call"),
+    "pql": ("Product", "Product Qualified"),
+}
+
 
 def owner_email(number: int) -> str:
     """Work address of a salesperson of Lumen."""

@@ -22,6 +22,7 @@ from demo_company.world import (
 
 ACTIVATED_7D_SHARE, ACTIVATED_LATER_SHARE, TOO_LATE_SHARE = 0.35, 0.04, 0.02
 TRIAL_SHARE = 0.45
+ENOUGH_FOR_MARKS = 50
 
 
 def build_world(parameters: Parameters) -> World:
@@ -91,7 +92,21 @@ def _accounts(parameters: Parameters) -> list[Account]:
                 signed_up=office_moment(rng, int(days[i]), names.UTC_OFFSET_HOURS[country]),
             )
         )
+    _mark(accounts)
     return accounts
+
+
+def _mark(accounts: list[Account]) -> None:
+    """A competitor and two schools among the others: whom nobody should sell to."""
+    if len(accounts) < ENOUGH_FOR_MARKS:
+        return
+    others = [account for account in accounts if account.domain and not account.second_domain]
+    planted = ((names.COMPETITOR, "competitor"), *((school, "student") for school in names.SCHOOLS))
+    for nth, ((name, domain), mark) in enumerate(planted):
+        account = others[len(others) * (2 * nth + 1) // 8]
+        account.name, account.domain, account.mark = name, domain, mark
+        if mark == "student":
+            account.industry = "Education"
 
 
 def _ascii(text: str) -> str:
@@ -129,7 +144,7 @@ class _Registrar:
             last_name=last,
             email=self._mailbox(first, last, domain or self._domain(account)),
             email_verified=bool(rng.random() < 0.85),
-            title=names.TITLES[rng.integers(len(names.TITLES))],
+            title=self._title(account),
             signed_up=moment,
             method=method,
             channel=channel,
@@ -139,6 +154,10 @@ class _Registrar:
         )
         self.users.append(user)
         return user
+
+    def _title(self, account: Account | None) -> str:
+        title = names.TITLES[self.rng.integers(len(names.TITLES))]
+        return "Student" if account is not None and account.mark == "student" else title
 
     def _domain(self, account: Account | None) -> str:
         """One member in ten uses a private mailbox; in free-mail accounts everybody does."""
@@ -195,7 +214,7 @@ def _users(
             user.inviter, user.invited_at = inviter.index, sent
             user.invite_id = f"inv_{user.index:07x}"
             account.members.append(user.index)
-        for _ in range(int(rng.poisson(0.5 + 0.5 * size))):  # invitations nobody took up
+        for _ in range(int(rng.poisson(0.3 + 0.35 * size))):  # invitations nobody took up
             sent = office_moment(
                 rng, account.signed_up // MS_DAY + 1 + int(rng.exponential(45)), account.utc_offset
             )

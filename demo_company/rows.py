@@ -48,6 +48,8 @@ EVENTS = (
     "invite_reported",
     "exit_survey_answered",
     "paid_feature_tried",
+    "email_opened",
+    "docs_viewed",
     "create_report",  # the old name of report_created, planted as dirt
 )
 EVENT_CODE = {name: code for code, name in enumerate(EVENTS)}

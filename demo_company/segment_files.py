@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from demo_company import plans
-from demo_company.clock import day_of
+from demo_company.clock import MS_DAY, day_of
+from demo_company.intent import Intent
 from demo_company.rows import CALL_TYPES, EVENTS, Rows, Texts
 from demo_company.world import World
 
@@ -139,8 +140,9 @@ class EventFiles:
     """Writes landing/events/segment/YYYY-MM/YYYY-MM-DD.jsonl[.gz] and demo_truth/events.parquet."""
 
     def __init__(
-        self, landing: Path, truth: Path, world: World, texts: Texts, timeline: StateTimeline
-    ) -> None:
+        self, landing: Path, truth: Path, world: World, texts: Texts, timeline: StateTimeline,
+        intent: Intent,
+    ) -> None:  # fmt: skip
         self.folder = landing / "events" / "segment"
         self.world, self.timeline = world, timeline
         self.connection = duckdb.connect()
@@ -153,9 +155,17 @@ class EventFiles:
         self.extras = pa.array(texts.extras or [""])
         self.groups = pa.array([a.account_id for a in world.accounts])
         self.states = pa.array(timeline.texts)
-        self.fill = np.array(
-            [min(1.0, 0.12 + 0.3 * np.exp(a.quality * 0.7)) for a in world.accounts] + [0.1]
-        )
+        # how much of its quota an account uses: less than half but in the weeks planned for it,
+        # and as it likes once it pays
+        none = [0]
+        lively = [0.12 + 0.3 * np.exp(a.quality * 0.7) for a in world.accounts]
+        self.fill_unpaid = np.array([min(0.40, fill) for fill in lively] + [0.1])
+        self.fill_paid = np.array([min(1.0, fill) for fill in lively] + [0.1])
+        self.fill_near = np.array([min(1.0, 0.65 + fill / 3) for fill in lively] + [0.1])
+        self.near_from = np.append(intent.quota_from, none) * MS_DAY
+        self.near_until = (np.append(intent.quota_until, none) + 1) * MS_DAY
+        paid_from = np.append(intent.pays_on, none) * MS_DAY
+        self.paid_from = np.where(paid_from > 0, paid_from, np.iinfo(np.int64).max)
         self.truth_path = truth / "events.parquet"
         self.truth_writer: pq.ParquetWriter | None = None
         self.pool = ThreadPoolExecutor(2)
@@ -193,7 +203,7 @@ class EventFiles:
                 "previous_id": _coded(rows["previous"], self.extras),
                 "state": _coded(state, self.states),
                 "quota_limit": self.timeline.limit_of_code[state],
-                "fill": self.fill[rows["account"]],
+                "fill": self._fill(rows["account"], rows["t"]),
                 "raw_line": _coded(more["raw"], pa.array(raw_lines or [""])),
             }
         )
@@ -214,6 +224,11 @@ class EventFiles:
                 self.pending.pop(0).result()
             self.pending.append(self.pool.submit(_write_file, path, data))
         self.lines += len(rows)
+
+    def _fill(self, account: np.ndarray, t: np.ndarray) -> np.ndarray:
+        near = (t >= self.near_from[account]) & (t < self.near_until[account])
+        fill = np.where(near, self.fill_near[account], self.fill_unpaid[account])
+        return np.where(t >= self.paid_from[account], self.fill_paid[account], fill)
 
     def _slices(self, days: np.ndarray, lines: pa.Array) -> Iterator[tuple[Path, memoryview]]:
         kind = np.int64 if pa.types.is_large_string(lines.type) else np.int32

@@ -5,51 +5,27 @@ import json
 import numpy as np
 
 from demo_company.books import Books
-from demo_company.clock import MS_DAY, MS_HOUR, MS_MINUTE, iso, stream
+from demo_company.clock import MS_HOUR, MS_MINUTE, iso, stream
+from demo_company.intent import Step
 from demo_company.rows import ALIAS, EVENT_CODE, GROUP, IDENTIFY, PAGE, TRACK, RowList, Texts
 from demo_company.web import page_context
-from demo_company.world import (
-    TOO_LATE,
-    WITHIN_7_DAYS,
-    WITHIN_30_DAYS,
-    User,
-    World,
-)
+from demo_company.world import User, World
+
+ON_SERVER = frozenset({"email_opened", "api_called"})  # no browser sends these
 
 
 def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def activation_moments(world: World) -> tuple[np.ndarray, np.ndarray]:
-    """(data source connected, dashboard viewed) in ms by user; 0: not in the first steps."""
-    rng = stream(world.parameters.seed, "activation_moments")
-    connected = np.zeros(len(world.users), np.int64)
-    viewed = np.zeros(len(world.users), np.int64)
-    for user in world.users:
-        minutes = float(np.clip(rng.lognormal(np.log(45), 1.9), 4, 6.7 * 1440))
-        part, other, days = rng.uniform(0.3, 0.9), rng.random(), rng.random()
-        if user.same_as >= 0:
-            continue
-        if user.kind == WITHIN_7_DAYS:
-            delay = minutes * MS_MINUTE
-        elif user.kind == WITHIN_30_DAYS:
-            delay = (8 + 20 * days) * MS_DAY
-        elif user.kind == TOO_LATE:
-            delay = (33 + 25 * days) * MS_DAY
-        else:
-            if other < 0.30:  # gets the data in and never looks at it
-                connected[user.index] = user.signed_up + int(minutes * MS_MINUTE)
-            continue
-        viewed[user.index] = user.signed_up + int(delay)
-        connected[user.index] = user.signed_up + int(delay * part)
-    return connected, viewed
-
-
 def first_steps(
-    world: World, texts: Texts, rows: RowList, connected: np.ndarray, viewed: np.ndarray
-) -> None:
-    """Alias, identify, group and the tracked steps of everyone who signs up."""
+    world: World, texts: Texts, rows: RowList, connected: np.ndarray, viewed: np.ndarray,
+    invites: list[tuple[int, int, str, str]],
+) -> None:  # fmt: skip
+    """Alias, identify, group and the tracked steps of everyone who signs up.
+
+    `invites`: (inviter, ms, invite id, e-mail) of planned ones nobody takes up.
+    """
     rng = stream(world.parameters.seed, "first_steps")
     for user in world.users:
         device = world.device_at(user, user.signed_up)
@@ -143,7 +119,7 @@ def first_steps(
                 "dashboard_viewed",
                 f',"dashboard_id":"dash_{user.index}_0"',
             )
-    _invitations(world, texts, rows)
+    _invitations(world, texts, rows, [*world.unaccepted_invites, *invites])
 
 
 def _entry_plan(world: World, user: User) -> str:
@@ -152,13 +128,15 @@ def _entry_plan(world: World, user: User) -> str:
     return "trial" if world.accounts[user.account].entry_model == "trial" else "free"
 
 
-def _invitations(world: World, texts: Texts, rows: RowList) -> None:
+def _invitations(
+    world: World, texts: Texts, rows: RowList, nobody: list[tuple[int, int, str, str]]
+) -> None:
     sent = [
         (u.inviter, u.invited_at, u.invite_id or "", u.email, u.account)
         for u in world.users
         if u.invite_id
     ]
-    sent += [(i, t, v, e, world.users[i].account) for i, t, v, e in world.unaccepted_invites]
+    sent += [(i, t, v, e, world.users[i].account) for i, t, v, e in nobody]
     for inviter, moment, invite, email, account in sent:
         user = world.users[inviter]
         device = world.device_at(user, moment)
@@ -194,35 +172,27 @@ def hand_overs(world: World, texts: Texts, rows: RowList) -> None:
         rows.add(at + 700, TRACK, user.person, event=EVENT_CODE["logged_in"], **who)
 
 
-def commercial_steps(world: World, texts: Texts, rows: RowList, books: Books) -> None:
-    """Upgrade intent and checkouts, by the founder; abandoned ones of accounts that never paid."""
-    rng = stream(world.parameters.seed, "commercial_steps")
-
-    def track(account: int, moment: int, event: str, extra: str) -> None:
-        founder = world.users[world.accounts[account].founder]
-        if founder.signed_up < moment < world.parameters.end_ms - MS_MINUTE:
+def commercial_steps(
+    world: World, texts: Texts, rows: RowList, books: Books, planned: list[Step]
+) -> None:
+    """What leads to a decision or away, what only looks like it, and checkouts."""
+    own = [
+        Step(second * 1000, world.accounts[account].founder, event, extra)
+        for second, account, event, extra in books.product_events
+    ]
+    for step in [*own, *planned]:
+        user = world.users[step.user]
+        if user.signed_up < step.at < world.parameters.end_ms - MS_MINUTE:
+            device = world.device_at(user, step.at)
+            if step.event in ON_SERVER or not world.devices[device].is_first:
+                device = -1
             rows.add(
-                moment,
+                step.at,
                 TRACK,
-                founder.person,
-                event=EVENT_CODE[event],
-                user=founder.index,
-                anon=world.device_at(founder, moment),
-                account=account,
-                extra=texts.add_extra(extra),
+                user.person,
+                event=EVENT_CODE[step.event],
+                user=user.index,
+                anon=device,
+                account=user.account,
+                extra=-1 if step.extra is None else texts.add_extra(step.extra),
             )
-
-    for second, account, event, extra in books.product_events:
-        track(account, second * 1000, event, extra)
-    for account in world.accounts:
-        active = world.users[account.founder].kind in (WITHIN_7_DAYS, WITHIN_30_DAYS)
-        draws = rng.random(3)
-        chance = 0.30 if active else 0.05
-        if account.index in books.converted or draws[0] > chance:
-            continue
-        moment = account.signed_up + int((1 + draws[1] * 25) * MS_DAY)
-        track(account.index, moment, "limit_reached", ',"limit":"rows"')
-        track(account.index, moment + 40_000, "pricing_page_viewed", "")
-        if draws[2] < 0.4:
-            track(account.index, moment + 4 * MS_MINUTE, "checkout_started", ',"plan":"team"')
-            track(account.index, moment + MS_HOUR, "checkout_abandoned", ',"plan":"team"')

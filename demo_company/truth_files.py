@@ -130,14 +130,16 @@ def _people(world: World, users: list[int]) -> pa.Array:
     return pa.array(texts, pa.string())
 
 
-def write_invites(world: World, folder: Path) -> None:
+def write_invites(world: World, planned: list[tuple[int, int, str, str]], folder: Path) -> None:
     """Who invited whom, and when it was taken up; an invitation nobody took up has no invitee."""
     rows = [
         (user.invite_id, user.inviter, user.invited_at, user.index, user.signed_up + 1200)
         for user in world.users
         if user.invite_id
     ]
-    rows += [(invite, who, at, -1, None) for who, at, invite, _ in world.unaccepted_invites]
+    rows += [
+        (invite, who, at, -1, None) for who, at, invite, _ in [*world.unaccepted_invites, *planned]
+    ]
     last = world.parameters.end_ms - MS_MINUTE
     rows = [row for row in rows if world.parameters.start_ms <= row[2] < last]
     _write(
@@ -197,6 +199,18 @@ def write_recovery(world: World, rows: list[dict[str, Any]], folder: Path) -> No
         | {name: pa.array([row[name] for row in rows], pa.string()) for name in texts}
         | {name: pa.array([row[name] for row in rows], pa.timestamp("s")) for name in moments}
         | {name: pa.array([row[name] for row in rows], pa.int64()) for name in counts},
+    )
+
+
+def write_handoffs(rows: list[dict[str, Any]], folder: Path) -> None:
+    """Accounts worth a call by the generator's own rule, and what Sales made of each."""
+    texts = ("account_id", "tier", "owner_email", "response", "status")
+    moments = ("qualified_at", "synced_at", "first_human_touch_at", "auto_response_at")
+    _write(
+        folder / "handoffs.parquet",
+        {name: pa.array([row[name] for row in rows], pa.string()) for name in texts}
+        | {name: pa.array([row[name] for row in rows], pa.timestamp("ms")) for name in moments}
+        | {"has_paid": pa.array([row["has_paid"] for row in rows], pa.bool_())},
     )
 
 

@@ -7,32 +7,40 @@ import numpy as np
 
 from demo_company.books import Books
 from demo_company.clock import MS_DAY, MS_HOUR, MS_MINUTE, stream, weekday
+from demo_company.intent import CASUAL, Intent, vigour
+from demo_company.leaving import Leaving
 from demo_company.rows import EVENT_CODE, EVENTS, IDENTIFY, PAGE, TRACK, Rows, Texts
 from demo_company.web import page_context
 from demo_company.world import TOO_LATE, WITHIN_7_DAYS, WITHIN_30_DAYS, World, season
 
 MEAN_EVENTS_PER_ACTIVE_DAY = 6.0
 DEVICES = 4  # at most, a user
+EXPLORING, FREE, UNSEEN, PAID = range(4)  # positions of the mixes below
+WITHOUT_QUERIES = 4  # as far behind the unpaid ones is the same mix without queries
 # what a working session consists of, by how far its user has come
+# what leads to a purchase, and what is known to mean nothing, is planned (`intent`)
 MIX_EXPLORING = {
-    "query_run": 30, "insight_explored": 25, "sample_data_loaded": 10, "profile_completed": 6,
-    "query_failed": 8, "import_failed": 10, "pricing_page_viewed": 3, "feature_gate_hit": 3,
-    "dashboard_viewed": 5,
+    "query_run": 30, "insight_explored": 30, "report_created": 4, "query_failed": 8,
+    "import_failed": 10, "feature_gate_hit": 3, "dashboard_viewed": 5,
 }  # fmt: skip
 # got the data in, never looks at a dashboard
 MIX_UNSEEN = {name: weight for name, weight in MIX_EXPLORING.items() if name != "dashboard_viewed"}
 MIX_FREE = {
-    "query_run": 38, "dashboard_viewed": 24, "insight_explored": 11, "report_created": 6,
-    "export_downloaded": 4, "report_shared": 3, "comment_added": 4, "query_failed": 3,
-    "feature_gate_hit": 1.6, "limit_reached": 1.0, "pricing_page_viewed": 0.7,
-    "plans_compared": 0.3, "integration_added": 0.3, "import_failed": 0.6, "support_contacted": 0.1,
+    "query_run": 38, "dashboard_viewed": 24, "insight_explored": 13, "report_created": 7,
+    "export_downloaded": 4, "report_shared": 3, "query_failed": 3, "feature_gate_hit": 1.2,
+    "import_failed": 0.6,
 }  # fmt: skip
 MIX_PAID = {
     "query_run": 36, "dashboard_viewed": 22, "insight_explored": 10, "report_created": 6,
     "export_downloaded": 4, "alert_created": 2, "report_shared": 4, "comment_added": 6,
     "api_called": 5, "integration_added": 0.6, "sso_configured": 0.08, "query_failed": 2.5,
-    "import_failed": 0.4, "limit_reached": 0.3, "support_contacted": 0.2,
+    "import_failed": 0.4,
 }  # fmt: skip
+
+
+def without_queries(mix: dict[str, float]) -> dict[str, float]:
+    """Of people who look at what others built."""
+    return {name: weight for name, weight in mix.items() if not name.startswith("query")}
 
 
 def _cumulative(mix: dict[str, float]) -> np.ndarray:
@@ -46,11 +54,11 @@ def _cumulative(mix: dict[str, float]) -> np.ndarray:
 class Rhythm:
     """How a user's days look; arrays by user."""
 
-    first_day: np.ndarray  # first day with usage (days since 1970)
+    first_day: np.ndarray  # first day with usage of value (days since 1970)
     last_day: np.ndarray
     gap_from: np.ndarray  # a spell without usage between leaving and coming back
     gap_until: np.ndarray
-    daily: np.ndarray  # chance to be active on a normal weekday
+    daily: np.ndarray  # chance to be active on a normal weekday while the account pays
     volume: np.ndarray  # mean events of an active day
     is_exploring: np.ndarray
     sees_no_dashboard: np.ndarray
@@ -97,7 +105,7 @@ def build_rhythm(
         i = user.index
         account = world.accounts[user.account] if user.account >= 0 else None
         offset[i] = account.utc_offset if account else -6
-        vigour = float(np.clip(0.22 + 0.22 * np.log1p(user.intensity), 0.1, 0.85))
+        own_vigour = vigour(user)
         activated = user.kind in (WITHIN_7_DAYS, WITHIN_30_DAYS, TOO_LATE) or user.same_as >= 0
         begin = int(max(activated_at[i], user.signed_up) // MS_DAY) + 1
         first_day[i] = begin
@@ -108,7 +116,7 @@ def build_rhythm(
             daily[i] = 0.30
             last_day[i] = begin + int(-np.log(draws[0]) * 6)
             continue
-        daily[i] = vigour
+        daily[i] = own_vigour * CASUAL
         own = -np.log(draws[0]) * (35 if draws[1] < 0.3 else 260)
         last_day[i] = begin + int(own)
         account_spans = spans.get(user.account, [])
@@ -116,11 +124,9 @@ def build_rhythm(
             # who pays stays: nearly everybody until the money stops, and then not for long
             if draws[2] < 0.85:
                 last_day[i] = account_spans[-1][1] + int(draws[3] * 12)
-            daily[i] = min(vigour * 1.25, 0.9)
+            daily[i] = min(own_vigour * 1.25, 0.9)
             for (_, ended), (again, _) in itertools.pairwise(account_spans):
                 gap_from[i], gap_until[i] = ended + 7, again
-            if account_spans[-1][1] < last:  # they used it less and less before they left
-                volume[i] *= 0.7
     return Rhythm(
         first_day, np.minimum(last_day, last - 1), gap_from, gap_until, daily, volume, exploring,
         exploring & (connected_at > 0), offset,
@@ -131,9 +137,10 @@ class Usage:
     """Draws the product usage of one stretch of days after the other."""
 
     def __init__(
-        self, world: World, rhythm: Rhythm, spans: dict[int, list[tuple[int, int]]], texts: Texts
-    ) -> None:
-        self.world, self.rhythm = world, rhythm
+        self, world: World, rhythm: Rhythm, spans: dict[int, list[tuple[int, int]]], texts: Texts,
+        intent: Intent, leaving: Leaving,
+    ) -> None:  # fmt: skip
+        self.world, self.rhythm, self.intent, self.leaving = world, rhythm, intent, leaving
         self.login_page = texts.page(page_context("/login"))
         self.outside_pages = np.array([texts.page(page_context(p)) for p in ("/docs", "/pricing")])
         # the sign-in on a handed-over device is written by signups.hand_overs
@@ -156,7 +163,9 @@ class Usage:
                 self.device[i, k] = device
         self.usable_from = np.array([d.usable_from for d in world.devices], np.int64)
         self.usable_until = np.array([d.usable_until for d in world.devices], np.int64)
-        self.mixes = [_cumulative(m) for m in (MIX_EXPLORING, MIX_FREE, MIX_PAID, MIX_UNSEEN)]
+        unpaid = (MIX_EXPLORING, MIX_FREE, MIX_UNSEEN)
+        self.mixes = [_cumulative(mix) for mix in (*unpaid, MIX_PAID)]
+        self.mixes += [_cumulative(without_queries(mix)) for mix in unpaid]
         self.scale = 1.0
 
     def active_chance(self, days: np.ndarray) -> np.ndarray:
@@ -166,7 +175,12 @@ class Usage:
         alive = (grid >= r.first_day[:, None]) & (grid <= r.last_day[:, None])
         alive &= ~((grid >= r.gap_from[:, None]) & (grid < r.gap_until[:, None]))
         beat = np.where(weekday(days) >= 5, 0.22, 1.0) * season(days)
-        return np.where(alive, r.daily[:, None] * beat[None, :], 0.0)
+        paid = np.where(alive, r.daily[:, None] * beat[None, :], 0.0)
+        paid *= self.leaving.share(days, len(r.first_day))
+        # before the first payment every day is planned
+        first = int(days[0]) - self.intent.first_day
+        planned = self.intent.active[:, first : first + len(days)]
+        return np.where(grid >= self.first_paid[:, None], paid, planned)
 
     def scale_to(self, wanted: float, first_day: int, end_day: int) -> None:
         """Sets `scale` so that about `wanted` events come out; engaged users take the most."""
@@ -211,9 +225,13 @@ class Usage:
         who, day, count, start, span, device = (
             x[keep] for x in (who, day, count, start, span, device)
         )
-        mix = np.where(day >= self.first_paid[who], 2, 1)
-        mix = np.where(self.rhythm.is_exploring[who], 0, mix)
-        mix = np.where(self.rhythm.sees_no_dashboard[who], 3, mix)
+        is_unpaid = day < self.first_paid[who]
+        mix = np.where(is_unpaid, FREE, PAID)
+        mix = np.where(self.rhythm.is_exploring[who], EXPLORING, mix)
+        unseen = self.rhythm.sees_no_dashboard[who] | (day < self.rhythm.first_day[who])
+        mix = np.where(unseen, UNSEEN, mix)
+        only_looks = is_unpaid & ~self.intent.are_queries_run(self.account[who], day)
+        mix += np.where(only_looks, WITHOUT_QUERIES, 0)
         row = np.repeat(np.arange(len(who)), count)
         draw = rng.random(len(row))
         event = np.empty(len(row), np.int16)

@@ -34,6 +34,7 @@ class Account:
     campaign: str | None
     quality: float
     signed_up: int  # ms
+    mark: str | None = None  # competitor, student: never buys
     founder: int = -1
     members: list[int] = field(default_factory=list)
 

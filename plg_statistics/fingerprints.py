@@ -1,6 +1,7 @@
 """Whether a result is still that of its input: a hash of the rows and of what works on them."""
 
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,19 @@ def fingerprint(rows: pa.Table, *packages: str) -> str:
         digest.update(name.encode())
         for value in rows.column(name).to_pylist():
             digest.update(b"\x00" if value is None else b"\x01" + str(value).encode() + b"\x02")
+    return digest.hexdigest()
+
+
+def fingerprint_of_tables(tables: Iterable[pa.Table], *packages: str) -> str:
+    """The same of whole tables, by their bytes: for those too large to look at value by value."""
+    digest = hashlib.sha256(_source().encode())
+    for package in packages:
+        digest.update(f"{package}=={version(package)}\n".encode())
+    for table in tables:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table.combine_chunks())
+        digest.update(sink.getvalue())
     return digest.hexdigest()
 
 

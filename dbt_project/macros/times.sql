@@ -174,3 +174,27 @@
 {% macro spark__minutes_before(value, minutes) -%}
     ({{ value }} - make_dt_interval(0, 0, cast({{ minutes }} as int)))
 {%- endmacro %}
+
+
+{#- Stretches of an ascending array of times without a break longer than `minutes`. -#}
+{% macro count_stretches(times, minutes) -%}
+    {{ return(adapter.dispatch('count_stretches', 'plg')(times, minutes)) }}
+{%- endmacro %}
+
+{% macro default__count_stretches(times, minutes) -%}
+    1 + len(list_filter(
+        list_zip({{ times }}[2:], {{ times }}[:-2]),
+        lambda pair: pair[1] - pair[2] > interval '{{ minutes }}' minute
+    ))
+{%- endmacro %}
+
+{% macro spark__count_stretches(times, minutes) -%}
+    1 + size(filter(
+        zip_with(
+            slice({{ times }}, 2, size({{ times }})),
+            {{ times }},
+            (later, earlier) -> later - earlier > interval '{{ minutes }}' minute
+        ),
+        is_break -> is_break
+    ))
+{%- endmacro %}

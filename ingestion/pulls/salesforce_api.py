@@ -36,6 +36,7 @@ OBJECTS: Mapping[str, str] = {
     "opportunity_history": "OpportunityHistory",
     "tasks": "Task",
     "campaign_members": "CampaignMember",
+    "pqls": "PQL__c",  # what our syncs wrote, and reps answered on
 }
 _CHANGED_BY = ("SystemModstamp", "LastModifiedDate", "CreatedDate")
 _NO_COLUMN = ("address", "location", "base64")  # composed of others, or too large

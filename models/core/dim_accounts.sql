@@ -149,6 +149,8 @@ accounts_described as (
         coalesce(firmographics.industry, accounts.industry, main_crm_accounts.industry) as industry,
         coalesce(firmographics.country, main_crm_accounts.country) as country,
         firmographics.tech_stack,
+        firmographics.hiring_signals,
+        firmographics.domain is not null as has_company_data,
         coalesce(account_billing.plan_key, accounts.plan, 'free') as plan,
         coalesce(account_billing.is_paying, false) as is_paying,
         case
@@ -196,6 +198,8 @@ final as (
         accounts_described.industry,
         accounts_described.country,
         accounts_described.tech_stack,
+        accounts_described.hiring_signals,
+        accounts_described.has_company_data,
         accounts_described.plan,
         accounts_described.is_paying,
         accounts_described.motion,

@@ -6,12 +6,20 @@ crm_owners as (
 
 final as (
     select
-        crm,
-        record_id as owner_id,
-        owner_name,
-        email,
-        is_active
+        crm_owners.crm,
+        crm_owners.record_id as owner_id,
+        crm_owners.owner_name,
+        crm_owners.email,
+        crm_owners.is_active,
+        crm_owners.team_name,
+        crm_owners.time_zone,
+        managers.email as manager_email,
+        crm_owners.inactive_since
     from crm_owners
+    left join crm_owners as managers
+        on
+            crm_owners.crm = managers.crm
+            and crm_owners.manager_record_id = managers.record_id
 )
 
 select * from final

@@ -102,6 +102,7 @@ final as (
         person_traits.email,
         person_traits.email_domain,
         coalesce(person_traits.is_business_email, false) as is_business_email,
+        person_traits.email_known_date,
         person_traits.first_name,
         person_traits.last_name,
         person_traits.full_name,

@@ -17,7 +17,12 @@ event_days_with_account as (
         event_days.activity_date,
         event_days.event_name,
         event_days.received_date,
+        greatest(
+            event_days.known_date,
+            case when event_days.group_id is null then primary_accounts.known_date end
+        ) as known_date,
         event_days.count_events,
+        {{ count_stretches('event_days.event_times', var('session_gap_minutes')) }} as count_stretches,
         event_days.first_event_at,
         event_days.last_event_at
     from event_days
@@ -31,12 +36,14 @@ final as (
         activity_date,
         event_name,
         received_date,
+        known_date,
         cast(sum(count_events) as bigint) as count_events,
+        cast(sum(count_stretches) as bigint) as count_stretches,
         min(first_event_at) as first_event_at,
         max(last_event_at) as last_event_at
     from event_days_with_account
     where account_id is not null
-    group by account_id, person_id, activity_date, event_name, received_date
+    group by account_id, person_id, activity_date, event_name, received_date, known_date
 )
 
 select * from final

@@ -10,6 +10,10 @@ crm_people as (
     where object in ('contacts', 'leads')
 ),
 
+contacts as (
+    select * from {{ ref('stg_crm__contacts') }}
+),
+
 responses as (
     select
         *,
@@ -28,6 +32,7 @@ final as (
         responses.crm_record_id,
         crm_people.person_id,
         crm_people.account_id,
+        contacts.account_record_id as crm_account_id,
         responses.responded_date
     from responses
     left join crm_people
@@ -35,6 +40,10 @@ final as (
             responses.crm = crm_people.crm
             and responses.crm_object = crm_people.object
             and responses.crm_record_id = crm_people.record_id
+    left join contacts
+        on
+            responses.crm = contacts.crm
+            and responses.contact_record_id = contacts.record_id
     -- neither a response date nor a creation: nobody knows when
     where responses.responded_date is not null
 )

@@ -25,6 +25,9 @@ final as (
         opportunities.is_closed,
         opportunities.is_won,
         opportunities.amount,
+        opportunities.currency,
+        opportunities.opportunity_type,
+        opportunities.lead_source,
         opportunities.created_at,
         opportunities.close_date,
         -- the close date is what Sales answer for; the history adds the moment where it agrees, and

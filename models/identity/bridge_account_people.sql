@@ -8,6 +8,10 @@ user_people as (
     select * from {{ ref('int_identity__user_people') }}
 ),
 
+id_pairs as (
+    select * from {{ ref('int_identity__id_pairs') }}
+),
+
 person_traits as (
     select * from {{ ref('int_identity__person_traits') }}
 ),
@@ -39,10 +43,12 @@ account_evidence as (
 
 identified_people as (
     select
-        person_id,
-        min(first_seen_at) as first_seen_at
+        user_people.person_id,
+        min(user_people.first_seen_at) as first_seen_at,
+        min(id_pairs.known_date) as known_date
     from user_people
-    group by person_id
+    left join id_pairs on user_people.user_id = id_pairs.user_id
+    group by user_people.person_id
 ),
 
 weaker_evidence as (
@@ -50,7 +56,8 @@ weaker_evidence as (
         crm_account_matches.account_id,
         crm_person_matches.person_id,
         'crm_contact' as method,
-        cast(1 as decimal(4, 3)) as similarity
+        cast(1 as decimal(4, 3)) as similarity,
+        cast(null as date) as known_date
     from crm_person_matches
     inner join crm_account_matches
         on
@@ -63,7 +70,8 @@ weaker_evidence as (
         domain_accounts.account_id,
         person_traits.person_id,
         'email_domain' as method,
-        cast(1 as decimal(4, 3)) as similarity
+        cast(1 as decimal(4, 3)) as similarity,
+        person_traits.email_known_date as known_date
     from person_traits
     inner join domain_accounts on person_traits.email_domain = domain_accounts.domain
     where person_traits.is_business_email
@@ -72,14 +80,16 @@ weaker_evidence as (
         account_id,
         person_id,
         'company_name' as method,
-        similarity
+        similarity,
+        cast(null as date) as known_date
     from company_name_matches
     union all
     select
         account_id,
         person_id,
         'ip_range' as method,
-        cast(1 as decimal(4, 3)) as similarity
+        cast(1 as decimal(4, 3)) as similarity,
+        cast(null as date) as known_date
     from ip_matches
 ),
 
@@ -90,7 +100,8 @@ assignments as (
         'group' as method,
         cast(1 as decimal(4, 3)) as similarity,
         count_events,
-        first_seen_at
+        first_seen_at,
+        known_date
     from memberships
     union all
     select
@@ -99,7 +110,9 @@ assignments as (
         weaker_evidence.method,
         weaker_evidence.similarity,
         0 as count_events,
-        identified_people.first_seen_at
+        identified_people.first_seen_at,
+        -- what the evidence itself does not date counts since the person is known
+        greatest(weaker_evidence.known_date, identified_people.known_date) as known_date
     from weaker_evidence
     inner join identified_people on weaker_evidence.person_id = identified_people.person_id
 ),
@@ -112,6 +125,7 @@ assignments_ranked as (
         account_evidence.confidence * assignments.similarity as confidence,
         assignments.count_events,
         assignments.first_seen_at,
+        assignments.known_date,
         account_evidence.evidence_rank,
         min(account_evidence.evidence_rank) over (partition by assignments.person_id) as best_rank
     from assignments
@@ -129,7 +143,8 @@ final as (
             partition by person_id
             order by count_events desc, first_seen_at asc, account_id asc
         ) = 1 as is_primary,
-        first_seen_at
+        first_seen_at,
+        coalesce(known_date, cast(first_seen_at as date)) as known_date
     from assignments_ranked
     where evidence_rank = best_rank
 )

@@ -37,7 +37,8 @@ final as (
         links_dropped.dropped_by_rule,
         links.count_calls,
         links.first_seen_at,
-        links.last_seen_at
+        links.last_seen_at,
+        links.known_date
     from links
     left join links_dropped
         on

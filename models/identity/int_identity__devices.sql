@@ -18,7 +18,8 @@ device_users as (
         links.id_value as anonymous_id,
         links.user_id,
         user_people.person_id,
-        min(links.first_seen_at) as first_seen_at
+        min(links.first_seen_at) as first_seen_at,
+        min(links.known_date) as known_date
     from links
     inner join user_people on links.user_id = user_people.user_id
     where links.id_type = 'anonymous_id'
@@ -38,6 +39,7 @@ first_users as (
         anonymous_id,
         user_id,
         person_id,
+        known_date,
         row_number() over (
             partition by anonymous_id
             order by first_seen_at, user_id
@@ -56,7 +58,8 @@ final as (
         ) as person_id,
         coalesce(device_people.count_people, 0) as count_people,
         coalesce(device_people.count_people, 0) > 1 as is_shared,
-        ids.first_seen_at
+        ids.first_seen_at,
+        first_users.known_date
     from ids
     left join first_users
         on

@@ -28,6 +28,10 @@ signed_in_or_on_own_device as (
         event_days.event_name,
         event_days.activity_date,
         event_days.received_date,
+        case
+            when event_days.user_id is null then greatest(event_days.received_date, devices.known_date)
+            else event_days.received_date
+        end as known_date,
         event_days.count_events,
         event_days.first_event_at,
         event_days.last_event_at,
@@ -61,6 +65,7 @@ anonymous_on_shared_device as (
         times.event_name,
         times.activity_date,
         times.received_date,
+        greatest(times.received_date, max(devices.known_date)) as known_date,
         count(*) as count_events,
         min(times.event_at) as first_event_at,
         max(times.event_at) as last_event_at,
@@ -71,6 +76,7 @@ anonymous_on_shared_device as (
             times.anonymous_id = device_spans.anonymous_id
             and times.event_at >= device_spans.valid_from
             and times.event_at < device_spans.valid_to
+    inner join devices on times.anonymous_id = devices.anonymous_id
     group by
         device_spans.person_id,
         times.anonymous_id,

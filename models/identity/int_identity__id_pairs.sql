@@ -23,7 +23,8 @@ sightings as (
         first_event_at as first_seen_at,
         last_event_at as last_seen_at,
         count_events,
-        count_events as count_calls
+        count_events as count_calls,
+        received_date
     from event_days
     union all
     select
@@ -32,7 +33,8 @@ sightings as (
         first_identified_at as first_seen_at,
         last_identified_at as last_seen_at,
         0 as count_events,
-        count_identify_calls as count_calls
+        count_identify_calls as count_calls,
+        received_date
     from identifies
     union all
     select
@@ -41,7 +43,8 @@ sightings as (
         first_grouped_at as first_seen_at,
         last_grouped_at as last_seen_at,
         0 as count_events,
-        count_calls
+        count_calls,
+        received_date
     from groups
     union all
     select
@@ -50,7 +53,8 @@ sightings as (
         first_aliased_at as first_seen_at,
         last_aliased_at as last_seen_at,
         0 as count_events,
-        count_calls
+        count_calls,
+        received_date
     from aliases
 ),
 
@@ -61,7 +65,8 @@ final as (
         cast(sum(count_events) as bigint) as count_events,
         cast(sum(count_calls) as bigint) as count_calls,
         min(first_seen_at) as first_seen_at,
-        max(last_seen_at) as last_seen_at
+        max(last_seen_at) as last_seen_at,
+        min(received_date) as known_date
     from sightings
     group by user_id, anonymous_id
 )

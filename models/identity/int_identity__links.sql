@@ -34,7 +34,8 @@ links_seen as (
         'seen_together' as evidence,
         count_calls,
         first_seen_at,
-        last_seen_at
+        last_seen_at,
+        known_date
     from id_pairs
     where user_id is not null and anonymous_id is not null
     union all
@@ -45,7 +46,8 @@ links_seen as (
         'alias' as evidence,
         aliases.count_calls,
         aliases.first_aliased_at as first_seen_at,
-        aliases.last_aliased_at as last_seen_at
+        aliases.last_aliased_at as last_seen_at,
+        aliases.received_date as known_date
     from aliases
     inner join ids as previous_ids
         on
@@ -60,7 +62,8 @@ links_seen as (
         'alias' as evidence,
         aliases.count_calls,
         aliases.first_aliased_at as first_seen_at,
-        aliases.last_aliased_at as last_seen_at
+        aliases.last_aliased_at as last_seen_at,
+        aliases.received_date as known_date
     from aliases
     left join ids as user_ids
         on
@@ -77,7 +80,8 @@ links_seen as (
         end as evidence,
         identifies.count_calls,
         identifies.first_identified_at as first_seen_at,
-        identifies.last_identified_at as last_seen_at
+        identifies.last_identified_at as last_seen_at,
+        identifies.received_date as known_date
     from identifies
     left join denied_emails on identifies.email = denied_emails.id_value
     where
@@ -95,7 +99,8 @@ final as (
         case when id_type = 'email' then {{ email_compare_key('id_value') }} else id_value end as compare_key,
         cast(sum(count_calls) as bigint) as count_calls,
         min(first_seen_at) as first_seen_at,
-        max(last_seen_at) as last_seen_at
+        max(last_seen_at) as last_seen_at,
+        min(known_date) as known_date
     from links_seen
     group by id_type, id_value, user_id, evidence
 )

@@ -55,7 +55,8 @@ traits_of_people as (
         identifies.last_name,
         identifies.full_name,
         identifies.title,
-        identifies.last_identified_at as told_at
+        identifies.last_identified_at as told_at,
+        identifies.received_date as known_date
     from identifies
     left join user_people on identifies.user_id = user_people.user_id
     left join devices on identifies.anonymous_id = devices.anonymous_id
@@ -75,7 +76,8 @@ emails_of_people as (
         split_part(email, '@', 2) as email_domain,
         max(case when is_email_verified then 1 else 0 end) as is_verified,
         min(case when is_impersonal then 1 else 0 end) as is_impersonal,
-        max(told_at) as told_at
+        max(told_at) as told_at,
+        min(known_date) as known_date
     from traits_of_people
     where email is not null
     group by person_id, email
@@ -90,6 +92,7 @@ emails_ranked as (
         emails_of_people.email_domain,
         emails_of_people.is_verified = 1 as is_email_verified,
         email_domains.domain is null as is_business_email,
+        emails_of_people.known_date as email_known_date,
         row_number() over (
             partition by emails_of_people.person_id
             order by
@@ -134,6 +137,7 @@ final as (
         emails_ranked.email_domain,
         coalesce(emails_ranked.is_email_verified, false) as is_email_verified,
         coalesce(emails_ranked.is_business_email, false) as is_business_email,
+        emails_ranked.email_known_date,
         newest_traits.first_name,
         newest_traits.last_name,
         coalesce(

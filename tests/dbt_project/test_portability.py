@@ -65,6 +65,13 @@ def test_a_python_model_is_built_only_where_the_adapter_runs_it_and_read_through
         "int_experiments__results",
         "int_attribution__removal_effects",
         "int_economics__cohort_irr",
+        "int_pql__backtest",
+        "int_pql__bias",
+        "int_pql__criteria",
+        "int_pql__drift",
+        "int_pql__recalibration",
+        "int_pql__expansion_items",
+        "int_pql__handoff_log",
     }
     for name, node in python.items():
         assert node["unrendered_config"]["enabled"] == "{{ target.type == 'duckdb' }}"

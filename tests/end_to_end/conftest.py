@@ -36,6 +36,14 @@ _HISTORIES = {
     '"revenue"."int_revenue__mrr_close_log"',
     '"revenue"."fct_mrr_closes"',
     '"revenue"."fct_mrr_restatements"',
+    # what was decided of whom to hand to whom stands; late files count from then on
+    '"pql"."int_pql__handoff_log"',
+    '"pql"."fct_handoffs"',
+    '"pql"."fct_handoff_decisions"',
+    '"pql"."fct_handoff_events"',
+    '"pql"."fct_sla_alerts"',
+    '"pql"."rpt_sla_adherence"',
+    '"pql"."rpt_response_times"',
     # what was known when a month closed
     '"revenue"."int_revenue__journal_postings"',
     '"revenue"."fct_journal_entries"',

@@ -296,6 +296,23 @@ create table pql.fct_score_reasons as
 create table pql.fct_transitions as
     select 'rubric_150' as model_key, 'acc_0' as account_id, date '2026-06-29' as score_date,
         'watching' as from_tier, 'hot' as to_tier, timestamp '2026-06-29 08:00' as transitioned_at;
+create table pql.fct_handoffs as
+    select 'hof_1' as handoff_id, 'rubric_150' as model_key, 'acc_0' as account_id,
+        'pending' as status, 'on_track' as sla_state, '0051' as owner_id, 'ae' as team,
+        cast(null as varchar) as reason, timestamp '2026-06-29 23:59:59' as qualified_at,
+        cast(null as timestamp) as first_touch_at, timestamp '2026-06-30 10:00' as due_at;
+create table pql.fct_handoff_events as
+    select 2 as event_number, 'hof_1' as handoff_id, '0051' as owner_id, 'assigned' as event,
+        1 as count_open_after, 20 as capacity, cast(null as varchar) as flag;
+create table pql.fct_handoff_decisions as
+    select * from (values
+        ('rubric_150', 'acc_0', timestamp '2026-06-29 23:59:59', 'routed', 'routed', null),
+        ('rubric_150', 'acc_2', timestamp '2026-06-29 23:59:59', 'suppressed', 'student',
+         'student, self_serve_zone')
+    ) as t(model_key, account_id, qualified_at, decision, reason, suppression_reasons);
+create table pql.rpt_sla_adherence as
+    select date '2026-05-01' as month, 'rubric_150' as model_key, 'all' as dimension,
+        30 as handoffs, 0.95 as adherence, 0.9 as target, true as is_on_target;
 create schema attribution; create schema economics;
 create table attribution.fct_credits as
     select *, 'first_payment acc_' || right(account_id, 1) as conversion_id,

@@ -286,6 +286,14 @@ MARTS_DAMAGE = {
     "where metric = 'upgrades' and variant = 'b'",
     "experiment_nothing_ships_past_a_guardrail": "update experiments.rpt_results "
     "set verdict = 'inconclusive' where metric = 'complaints'",
+    "handoffs_one_open": "insert into pql.fct_handoffs by name "
+    "select * replace ('hof_2' as handoff_id, 'engaged' as status) from pql.fct_handoffs",
+    "handoffs_known_accounts": "update pql.fct_handoffs set account_id = 'acc_x'",
+    "handoffs_within_capacity": "update pql.fct_handoff_events set count_open_after = 21",
+    "handoffs_suppressions_have_a_reason": "update pql.fct_handoff_decisions "
+    "set suppression_reasons = 'self_serve_zone' where decision = 'suppressed'",
+    "handoffs_clock_makes_sense": "update pql.fct_handoffs "
+    "set first_touch_at = timestamp '2026-06-30 10:01'",
 }
 SYNCS_DAMAGE = {
     "salesforce_accounts_key_unique": "insert into syncs.sync_salesforce__accounts by name "

@@ -42,7 +42,11 @@ PQLS = """
         'rubric_150|acc_' || n as record_key, 'acc_' || n as account_id, 'Account ' || n as name,
         (100 + n)::double as points, 9::integer as score_10, 'hot' as tier,
         'Three people hit the query limit' as reason,
-        timestamp '2026-01-30 08:00:00' as triggered_at, 'open' as status
+        timestamp '2026-01-30 08:00:00' as triggered_at, 'open' as status,
+        'hof_' || n as handoff_id, 'pending' as handoff_state, 'sales_available' as zone,
+        'ae_emea' as team, 'dana@lumen.example' as handoff_owner_email,
+        timestamp '2026-01-30 08:00:00' as qualified_at,
+        timestamp '2026-01-30 10:00:00' as due_at, 'on_track' as sla_state
     from range(1, {rows} + 1) as numbers(n)
 """
 COMPANIES = """

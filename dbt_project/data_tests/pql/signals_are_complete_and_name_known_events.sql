@@ -13,11 +13,17 @@ signal_events as (
     select * from {{ ref('int_pql__signal_events') }}
 ),
 
+icp_attributes as (
+    select distinct concat('icp_', attribute) as attribute
+    from {{ ref('icp_rules') }}
+),
+
 events_found as (
     select
         model_key,
         signal_key,
-        count(*) as count_events
+        sum(case when role = 'counts' then 1 else 0 end) as count_events,
+        sum(case when role = 'ends' then 1 else 0 end) as count_endings
     from signal_events
     group by model_key, signal_key
 ),
@@ -33,9 +39,13 @@ problems as (
             scored_signals.model_key = events_found.model_key
             and scored_signals.signal_key = events_found.signal_key
     where
-        scored_signals.event_names <> '*'
-        and coalesce(events_found.count_events, 0)
-        <> 1 + length(scored_signals.event_names) - length(replace(scored_signals.event_names, ';', ''))
+        (
+            scored_signals.event_names not in ('*', '*power')
+            and coalesce(events_found.count_events, 0)
+            <> 1 + length(scored_signals.event_names) - length(replace(scored_signals.event_names, ';', ''))
+        )
+        or coalesce(events_found.count_endings, 0)
+        <> 1 + length(scored_signals.unless_event_names) - length(replace(scored_signals.unless_event_names, ';', ''))
     union all
     select
         model_key,
@@ -47,20 +57,56 @@ problems as (
     select
         model_key,
         signal_key,
-        'quota_share needs a threshold' as problem
+        'its window is longer than what is remembered (variable pql_memory_days)' as problem
     from signals
-    where kind = 'quota_share' and threshold is null
+    where window_days > {{ var('pql_memory_days') }}
     union all
     select
         model_key,
         signal_key,
-        'an attribute signal needs a known attribute and sentence_missing' as problem
+        'this kind needs a threshold' as problem
     from signals
     where
-        kind = 'attribute'
+        threshold is null
+        and (kind in ('quota_share', 'busy_days', 'not_followed') or attribute = 'employees')
+    union all
+    select
+        model_key,
+        signal_key,
+        'not_followed needs unless_event_names' as problem
+    from signals
+    where kind = 'not_followed' and unless_event_names is null
+    union all
+    select
+        signals.model_key,
+        signals.signal_key,
+        'quotas are an account''s, not a person''s' as problem
+    from signals
+    inner join scored_signals
+        on
+            signals.model_key = scored_signals.model_key
+            and signals.signal_key = scored_signals.signal_key
+    where signals.kind = 'quota_share' and scored_signals.level = 'user'
+    union all
+    select
+        signals.model_key,
+        signals.signal_key,
+        'an attribute signal needs a known attribute and sentence_missing' as problem
+    from signals
+    inner join scored_signals
+        on
+            signals.model_key = scored_signals.model_key
+            and signals.signal_key = scored_signals.signal_key
+    left join icp_attributes on signals.attribute = icp_attributes.attribute
+    where
+        signals.kind = 'attribute'
         and (
-            coalesce(attribute, '') not in ('icp_match', 'business_email')
-            or sentence_missing is null
+            signals.sentence_missing is null
+            or (
+                coalesce(signals.attribute, '') not in ('icp_match', 'business_email', 'employees', 'hiring_signals')
+                and icp_attributes.attribute is null
+            )
+            or (scored_signals.level = 'user' and signals.attribute <> 'business_email')
         )
 )
 

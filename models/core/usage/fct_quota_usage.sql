@@ -15,7 +15,8 @@ account_people as (
 primary_accounts as (
     select
         person_ids.id_value as user_id,
-        account_people.account_id
+        account_people.account_id,
+        account_people.known_date
     from person_ids
     inner join account_people on person_ids.person_id = account_people.person_id
     where
@@ -31,7 +32,11 @@ reports_with_account as (
         usage_reports.quota_used,
         usage_reports.quota_limit,
         usage_reports.reported_at,
-        usage_reports.received_date
+        usage_reports.received_date,
+        greatest(
+            usage_reports.received_date,
+            case when usage_reports.group_id is null then primary_accounts.known_date end
+        ) as known_date
     from usage_reports
     left join primary_accounts on usage_reports.user_id = primary_accounts.user_id
     where
@@ -49,7 +54,8 @@ final as (
         cast(quota_used / quota_limit as decimal(18, 4)) as quota_share,
         cast(reported_at as date) as usage_date,
         reported_at,
-        received_date
+        received_date,
+        known_date
     from reports_with_account
     where account_id is not null
 )

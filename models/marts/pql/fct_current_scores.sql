@@ -56,7 +56,7 @@ final as (
     left join reason_summaries
         on
             scores_today.model_key = reason_summaries.model_key
-            and scores_today.account_id = reason_summaries.account_id
+            and scores_today.account_id = reason_summaries.entity_id
             and scores_today.score_date = reason_summaries.score_date
     left join last_transitions
         on

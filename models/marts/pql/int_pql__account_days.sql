@@ -4,8 +4,12 @@ accounts as (
     select * from {{ ref('dim_accounts') }}
 ),
 
-clock as (
-    select * from {{ ref('dim_as_of') }}
+build_window as (
+    select * from {{ ref('int_pql__build_window') }}
+),
+
+account_people as (
+    select * from {{ ref('bridge_account_people') }}
 ),
 
 movements as (
@@ -43,29 +47,38 @@ paying_periods as (
     where mrr > 0
 ),
 
-days_since_signup as (
-    -- a day that has not begun at as_of has no score: midnight belongs to the day before
+accounts_known as (
+    select
+        account_id,
+        min(known_date) as known_date
+    from account_people
+    group by account_id
+),
+
+open_days as (
+    -- an account has a score from the day it signed up on, or, if that was heard of later, from then on
     select
         accounts.account_id,
         {{ date_spine(
-            'cast(accounts.signed_up_at as date)',
-            "cast(clock.as_of_at - interval '1' microsecond as date)"
+            'greatest(cast(accounts.signed_up_at as date), accounts_known.known_date, build_window.open_date)',
+            'build_window.last_score_date'
         ) }} as score_date
     from accounts
-    cross join clock
+    inner join accounts_known on accounts.account_id = accounts_known.account_id
+    cross join build_window
     where accounts.signed_up_at is not null
 ),
 
 final as (
     select
-        days_since_signup.account_id,
-        days_since_signup.score_date
-    from days_since_signup
+        open_days.account_id,
+        open_days.score_date
+    from open_days
     left join paying_periods
         on
-            days_since_signup.account_id = paying_periods.account_id
-            and days_since_signup.score_date >= paying_periods.valid_from
-            and days_since_signup.score_date < coalesce(paying_periods.valid_to, date '9999-12-31')
+            open_days.account_id = paying_periods.account_id
+            and open_days.score_date >= paying_periods.valid_from
+            and open_days.score_date < coalesce(paying_periods.valid_to, date '9999-12-31')
     where paying_periods.account_id is null
 )
 

@@ -1,47 +1,52 @@
 with
 
-accounts as (
-    select * from {{ ref('dim_accounts') }}
+profiles as (
+    select * from {{ ref('int_pql__account_profiles') }}
 ),
 
 rules as (
     select * from {{ ref('icp_rules') }}
 ),
 
--- one row an account and attribute a rule can ask about
+-- one row a span of an account and attribute a rule can ask about
 account_values as (
     select
         account_id,
+        valid_from,
         'employees' as attribute,
         cast(employees as decimal(18, 2)) as number_value,
         cast(null as varchar) as text_value
-    from accounts
+    from profiles
     union all
     select
         account_id,
+        valid_from,
         'industry' as attribute,
         cast(null as decimal(18, 2)) as number_value,
         lower(trim(industry)) as text_value
-    from accounts
+    from profiles
     union all
     select
         account_id,
+        valid_from,
         'country' as attribute,
         cast(null as decimal(18, 2)) as number_value,
         lower(trim(country)) as text_value
-    from accounts
+    from profiles
     union all
     select
         account_id,
+        valid_from,
         'tech_stack' as attribute,
         cast(null as decimal(18, 2)) as number_value,
         lower(replace(replace(tech_stack, '; ', ';'), ' ;', ';')) as text_value
-    from accounts
+    from profiles
 ),
 
 rules_checked as (
     select
         account_values.account_id,
+        account_values.valid_from,
         rules.attribute,
         case
             when account_values.number_value is null and coalesce(account_values.text_value, '') = '' then null
@@ -70,17 +75,24 @@ attributes_checked as (
     -- one matching rule is enough for its attribute
     select
         account_id,
+        valid_from,
         attribute,
         max(case when is_met then 1 when not is_met then 0 end) as is_met,
-        min(case when is_met then evidence end) as evidence
+        min(case when is_met then evidence end) as evidence,
+        case attribute
+            when 'employees' then 'company size'
+            when 'tech_stack' then 'tech stack'
+            else attribute
+        end as attribute_name
     from rules_checked
-    group by account_id, attribute
+    group by account_id, valid_from, attribute
 ),
 
-accounts_checked as (
+profiles_checked as (
     -- every attribute must match: one that is known not to settles it, one unknown leaves it open
     select
         account_id,
+        valid_from,
         min(is_met) as smallest,
         sum(case when is_met is null then 1 else 0 end) as count_unknown,
         concat_ws(
@@ -92,18 +104,20 @@ accounts_checked as (
         ) as evidence,
         concat_ws(
             ', ',
-            max(case when attribute = 'employees' and is_met is null then 'company size' end),
-            max(case when attribute = 'industry' and is_met is null then 'industry' end),
-            max(case when attribute = 'tech_stack' and is_met is null then 'tech stack' end),
-            max(case when attribute = 'country' and is_met is null then 'country' end)
+            max(case when attribute = 'employees' and is_met is null then attribute_name end),
+            max(case when attribute = 'industry' and is_met is null then attribute_name end),
+            max(case when attribute = 'tech_stack' and is_met is null then attribute_name end),
+            max(case when attribute = 'country' and is_met is null then attribute_name end)
         ) as unknown
     from attributes_checked
-    group by account_id
+    group by account_id, valid_from
 ),
 
 final as (
     select
         account_id,
+        valid_from,
+        'icp_match' as attribute,
         case
             when smallest = 0 then false
             when count_unknown > 0 then null
@@ -111,7 +125,19 @@ final as (
         end as is_match,
         evidence,
         unknown
-    from accounts_checked
+    from profiles_checked
+    union all
+    select
+        account_id,
+        valid_from,
+        concat('icp_', attribute) as attribute,
+        case is_met
+            when 1 then true
+            when 0 then false
+        end as is_match,
+        evidence,
+        case when is_met is null then attribute_name end as unknown
+    from attributes_checked
 )
 
 select * from final

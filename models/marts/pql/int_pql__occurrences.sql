@@ -1,5 +1,9 @@
 with
 
+build_window as (
+    select * from {{ ref('int_pql__build_window') }}
+),
+
 signals as (
     select * from {{ ref('int_pql__signals') }}
 ),
@@ -8,115 +12,182 @@ signal_events as (
     select * from {{ ref('int_pql__signal_events') }}
 ),
 
-account_days as (
-    select * from {{ ref('fct_account_days') }}
+evidence_log as (
+    select evidence_log.*
+    from {{ ref('int_pql__evidence_log') }} as evidence_log
+    cross join build_window
+    where evidence_log.activity_date >= build_window.evidence_from
 ),
 
-support_tickets as (
-    select * from {{ ref('fct_support_tickets') }}
-),
-
-quota_usage as (
-    select * from {{ ref('fct_quota_usage') }}
-),
-
-events_and_tickets as (
+evidence_spans as (
+    -- what was known of a day's event holds until more is known, or it turns out not to be theirs
     select
         account_id,
         person_id,
         event_name,
         activity_date,
-        received_date,
+        quota_share,
+        is_withdrawn,
+        count_events,
+        count_stretches,
         last_event_at,
-        count_events
-    from account_days
-    union all
-    select
-        account_id,
-        person_id,
-        'support_ticket_opened' as event_name,
-        cast(opened_at as date) as activity_date,
-        cast(opened_at as date) as received_date,
-        opened_at as last_event_at,
-        1 as count_events
-    from support_tickets
-    where account_id is not null
+        known_from,
+        coalesce(lead(known_from) over versions, date '9999-12-31') as known_to,
+        coalesce(lead(is_withdrawn) over versions, false)
+        or coalesce(lead(last_event_at) over versions < last_event_at, false) as is_taken_back
+    from evidence_log
+    window versions as (
+        partition by account_id, person_id, event_name, activity_date, quota_share
+        order by known_from
+    )
 ),
 
-events_by_signal as (
-    -- an event is known from the day it was received, and not before it happened
+evidence_by_signal as (
     select
         signals.model_key,
         signals.signal_key,
-        events_and_tickets.account_id,
+        signals.kind,
+        signals.threshold,
+        signal_events.role,
+        case signals.level
+            when 'user' then evidence_spans.person_id
+            else evidence_spans.account_id
+        end as entity_id,
         -- who did it matters only where people are counted
-        case when signals.kind = 'distinct_users' then events_and_tickets.person_id end as person_id,
-        events_and_tickets.activity_date,
-        greatest(events_and_tickets.activity_date, events_and_tickets.received_date) as known_date,
-        max(events_and_tickets.last_event_at) as last_event_at,
-        sum(events_and_tickets.count_events) as count_events
-    from events_and_tickets
-    inner join signal_events on events_and_tickets.event_name = signal_events.event_name
+        case when signals.kind = 'distinct_users' then evidence_spans.person_id else '' end as person_id,
+        evidence_spans.activity_date,
+        evidence_spans.known_from as known_date,
+        least(
+            evidence_spans.known_to,
+            {{ add_days('evidence_spans.activity_date', 'signals.window_days') }}
+        ) as expires_date,
+        evidence_spans.is_taken_back
+        and evidence_spans.known_to < {{ add_days('evidence_spans.activity_date', 'signals.window_days') }} as is_taken_back,
+        evidence_spans.last_event_at,
+        case signals.kind
+            when 'session_count' then evidence_spans.count_stretches
+            else evidence_spans.count_events
+        end as count_events
+    from evidence_spans
+    inner join signal_events on evidence_spans.event_name = signal_events.event_name
     inner join signals
         on
             signal_events.model_key = signals.model_key
             and signal_events.signal_key = signals.signal_key
-    where signals.kind in ('event_count', 'distinct_days', 'distinct_users')
-    group by
-        signals.model_key,
-        signals.signal_key,
-        events_and_tickets.account_id,
-        case when signals.kind = 'distinct_users' then events_and_tickets.person_id end,
-        events_and_tickets.activity_date,
-        greatest(events_and_tickets.activity_date, events_and_tickets.received_date)
+    where
+        not evidence_spans.is_withdrawn
+        and (signals.kind <> 'quota_share' or evidence_spans.quota_share > signals.threshold)
+        and (signals.level <> 'user' or evidence_spans.person_id <> '')
 ),
 
-quota_reports as (
-    -- a report counts when it lies above the threshold; one at the threshold does not
+endings as (
     select
-        signals.model_key,
-        signals.signal_key,
-        quota_usage.account_id,
-        cast(null as varchar) as person_id,
-        quota_usage.usage_date as activity_date,
-        greatest(quota_usage.usage_date, quota_usage.received_date) as known_date,
-        max(quota_usage.reported_at) as last_event_at,
-        count(*) as count_events
-    from quota_usage
-    inner join signals on signals.kind = 'quota_share'
-    where quota_usage.quota_share > signals.threshold
+        model_key,
+        signal_key,
+        entity_id,
+        known_date,
+        last_event_at
+    from evidence_by_signal
+    where role = 'ends'
+),
+
+waits as (
+    select
+        evidence_by_signal.*,
+        {{ add_hours('evidence_by_signal.last_event_at', 'evidence_by_signal.threshold') }} as overdue_at
+    from evidence_by_signal
+    where
+        role = 'counts'
+        and kind = 'not_followed'
+),
+
+waits_ended as (
+    -- the first that was heard of an end, however late
+    select
+        waits.model_key,
+        waits.signal_key,
+        waits.entity_id,
+        waits.activity_date,
+        waits.last_event_at,
+        min(endings.known_date) as ended_date
+    from waits
+    inner join endings
+        on
+            waits.model_key = endings.model_key
+            and waits.signal_key = endings.signal_key
+            and waits.entity_id = endings.entity_id
+            and waits.last_event_at <= endings.last_event_at
     group by
-        signals.model_key,
-        signals.signal_key,
-        quota_usage.account_id,
-        quota_usage.usage_date,
-        greatest(quota_usage.usage_date, quota_usage.received_date)
+        waits.model_key,
+        waits.signal_key,
+        waits.entity_id,
+        waits.activity_date,
+        waits.last_event_at
 ),
 
 occurrences as (
-    select * from events_by_signal
+    select
+        model_key,
+        signal_key,
+        entity_id,
+        person_id,
+        activity_date,
+        known_date,
+        expires_date,
+        is_taken_back,
+        last_event_at,
+        count_events
+    from evidence_by_signal
+    where
+        role = 'counts'
+        and kind <> 'not_followed'
     union all
-    select * from quota_reports
+    select
+        waits.model_key,
+        waits.signal_key,
+        waits.entity_id,
+        waits.person_id,
+        waits.activity_date,
+        greatest(waits.known_date, cast(waits.overdue_at as date)) as known_date,
+        least(waits.expires_date, coalesce(waits_ended.ended_date, waits.expires_date)) as expires_date,
+        waits.is_taken_back or coalesce(waits_ended.ended_date < waits.expires_date, false) as is_taken_back,
+        waits.last_event_at,
+        waits.count_events
+    from waits
+    cross join build_window
+    left join waits_ended
+        on
+            waits.model_key = waits_ended.model_key
+            and waits.signal_key = waits_ended.signal_key
+            and waits.entity_id = waits_ended.entity_id
+            and waits.activity_date = waits_ended.activity_date
+            and waits.last_event_at = waits_ended.last_event_at
+    where waits.overdue_at <= build_window.as_of_at
 ),
 
 final as (
     -- evidence received after its window had passed is left out: no day ever saw it
     select
-        occurrences.model_key,
-        occurrences.signal_key,
-        occurrences.account_id,
-        occurrences.person_id,
-        occurrences.activity_date,
-        occurrences.known_date,
-        {{ add_days('occurrences.activity_date', 'signals.window_days') }} as expires_date,
-        occurrences.last_event_at,
-        cast(occurrences.count_events as bigint) as count_events
+        model_key,
+        signal_key,
+        entity_id,
+        person_id,
+        activity_date,
+        known_date,
+        expires_date,
+        max(case when is_taken_back then 1 else 0 end) = 1 as is_taken_back,
+        max(last_event_at) as last_event_at,
+        cast(sum(count_events) as bigint) as count_events
     from occurrences
-    inner join signals
-        on
-            occurrences.model_key = signals.model_key
-            and occurrences.signal_key = signals.signal_key
-    where occurrences.known_date < {{ add_days('occurrences.activity_date', 'signals.window_days') }}
+    where known_date < expires_date
+    group by
+        model_key,
+        signal_key,
+        entity_id,
+        person_id,
+        activity_date,
+        known_date,
+        expires_date
 )
 
 select * from final

@@ -1,7 +1,7 @@
 with
 
 scores as (
-    select * from {{ ref('fct_scores') }}
+    select * from {{ ref('int_pql__scores') }}
 ),
 
 tier_changes as (
@@ -9,45 +9,44 @@ tier_changes as (
 ),
 
 reasons as (
-    select * from {{ ref('fct_score_reasons') }}
+    select * from {{ ref('int_pql__score_reasons') }}
 ),
 
-clock as (
-    select * from {{ ref('dim_as_of') }}
+build_window as (
+    select * from {{ ref('int_pql__build_window') }}
 ),
 
 days_told as (
     -- somebody is told about today's score and about a change of tier; other days need no prose
     select
         model_key,
-        account_id,
+        entity_id,
         score_date
     from tier_changes
     union
     select
         scores.model_key,
-        scores.account_id,
+        scores.entity_id,
         scores.score_date
     from scores
-    cross join clock
-    where scores.score_date = cast(clock.as_of_at - interval '1' microsecond as date)
+    inner join build_window on scores.score_date = build_window.last_score_date
 ),
 
 reasons_ranked as (
     select
         reasons.model_key,
-        reasons.account_id,
+        reasons.entity_id,
         reasons.score_date,
         reasons.sentence,
         row_number() over (
-            partition by reasons.model_key, reasons.account_id, reasons.score_date
+            partition by reasons.model_key, reasons.entity_id, reasons.score_date
             order by reasons.points desc, reasons.signal_key
         ) as place
     from reasons
     inner join days_told
         on
             reasons.model_key = days_told.model_key
-            and reasons.account_id = days_told.account_id
+            and reasons.entity_id = days_told.entity_id
             and reasons.score_date = days_told.score_date
     where reasons.points > 0
 ),
@@ -56,7 +55,7 @@ final as (
     -- three sentences are what a rep reads in ten seconds
     select
         model_key,
-        account_id,
+        entity_id,
         score_date,
         concat_ws(
             ' ',
@@ -67,7 +66,7 @@ final as (
     from reasons_ranked
     group by
         model_key,
-        account_id,
+        entity_id,
         score_date
 )
 

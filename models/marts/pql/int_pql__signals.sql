@@ -1,7 +1,7 @@
 with
 
 models as (
-    select * from {{ ref('pql_models') }}
+    select * from {{ ref('int_pql__models') }}
 ),
 
 signals as (
@@ -9,14 +9,20 @@ signals as (
 ),
 
 final as (
-    -- a model in shadow is scored like a live one; only its routing is held back
     select
         signals.model_key,
         signals.signal_key,
+        models.level,
+        models.method,
         signals.category,
         signals.kind,
         signals.event_names,
+        signals.unless_event_names,
         signals.attribute,
+        coalesce(signals.rule_key, signals.signal_key) as rule_key,
+        count(*) over (
+            partition by signals.model_key, coalesce(signals.rule_key, signals.signal_key)
+        ) as count_rule_signals,
         signals.window_days,
         signals.min_count,
         signals.threshold,
@@ -27,9 +33,6 @@ final as (
         signals.sentence_missing
     from signals
     inner join models on signals.model_key = models.model_key
-    where
-        models.level = 'account'
-        and models.status in ('live', 'shadow')
 )
 
 select * from final

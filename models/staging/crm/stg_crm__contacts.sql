@@ -19,6 +19,11 @@ final as (
         {{ clean_text(crm_field('contacts', 'owner_id')) }} as owner_id,
         {{ clean_text(crm_field('contacts', 'external_person_id')) }} as external_person_id,
         is_made_by_sync,
+        {{ clean_text(crm_field('contacts', 'lead_source')) }} as lead_source,
+        {{ clean_text(crm_field('contacts', 'lifecycle_stage')) }} as lifecycle_stage,
+        {{ clean_text(crm_field('contacts', 'status')) }} as status,
+        {{ crm_field('contacts', 'mql_at', 'time') }} as mql_at,
+        {{ crm_field('contacts', 'sql_at', 'time') }} as sql_at,
         {{ crm_field('contacts', 'created_at', 'time') }} as created_at,
         modified_at
     from records

@@ -19,6 +19,14 @@ final as (
         {{ clean_text(crm_field('leads', 'owner_id')) }} as owner_id,
         {{ clean_text(crm_field('leads', 'external_person_id')) }} as external_person_id,
         is_made_by_sync,
+        {{ clean_text(crm_field('leads', 'lead_source')) }} as lead_source,
+        {{ clean_text(crm_field('leads', 'lifecycle_stage')) }} as lifecycle_stage,
+        coalesce({{ crm_field('leads', 'is_converted', 'bool') }}, false) as is_converted,
+        try_cast(substr({{ crm_field('leads', 'converted_date') }}, 1, 10) as date) as converted_date,
+        {{ clean_text(crm_field('leads', 'converted_account_record_id')) }} as converted_account_record_id,
+        {{ clean_text(crm_field('leads', 'converted_opportunity_record_id')) }} as converted_opportunity_record_id,
+        {{ crm_field('leads', 'mql_at', 'time') }} as mql_at,
+        {{ crm_field('leads', 'sql_at', 'time') }} as sql_at,
         {{ crm_field('leads', 'created_at', 'time') }} as created_at,
         modified_at
     from records

@@ -14,11 +14,12 @@ select
     scores.score_date,
     scores.points,
     scores.score_10,
+    models.min_points,
     models.max_points
 from scores
 inner join models on scores.model_key = models.model_key
 where
-    scores.points < 0
+    scores.points < models.min_points
     or scores.points > models.max_points
     or scores.score_10 < 1
     or scores.score_10 > 10

@@ -1,0 +1,7 @@
+with
+
+recalibration as (
+    select * from {{ pql_recalibration_results() }}
+)
+
+select * from recalibration
