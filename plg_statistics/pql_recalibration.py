@@ -195,7 +195,7 @@ def _of_model(
         overall | model,
         *rows,
         *tier_rows,
-        *_challenger(early, late, new_scores, overall, conversions, clusters, settings),
+        *_challenger(early, late, overall, conversions, clusters, settings),
     ]
 
 
@@ -437,15 +437,26 @@ def _no_challenger(overall: dict, conversions: int, settings: ProofSettings) -> 
 
 
 def _challenger(
-    early: _Observed, late: _Observed, new_scores, overall: dict, conversions: int,
-    clusters: Clusters, settings: ProofSettings,
+    early: _Observed, late: _Observed, overall: dict, conversions: int, clusters: Clusters,
+    settings: ProofSettings,
 ) -> list[dict]:  # fmt: skip
     if conversions <= settings.challenger_min_conversions:
         return [_no_challenger(overall, conversions, settings)]
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
 
+    with threadpool_limits(1):  # threads that wait for each other cost more than they bring here
+        return _trained_challenger(
+            HistGradientBoostingClassifier, early, late, overall, clusters, settings
+        )
+
+
+def _trained_challenger(
+    classifier, early: _Observed, late: _Observed, overall: dict, clusters: Clusters,
+    settings: ProofSettings,
+) -> list[dict]:  # fmt: skip
     design = _design(late)
-    model = HistGradientBoostingClassifier(
+    model = classifier(
         max_iter=100, learning_rate=0.08, max_leaf_nodes=8, min_samples_leaf=50,
         l2_regularization=1.0, early_stopping=False, random_state=0,
     ).fit(_design(early), early.converted)  # fmt: skip

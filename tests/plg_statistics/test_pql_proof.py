@@ -100,7 +100,10 @@ def test_the_area_under_the_curve_counts_pairs(company):
     assert auc(points, converted) == pytest.approx(naive.auc(rows))
 
 
-def test_tiers_are_told_apart_with_their_differences(proved):
+def test_tiers_are_told_apart_with_their_differences():
+    fair = {"pricing": 50, "active": 40, "invites": 30, "noise_a": 0, "noise_b": 0}
+    company = observations(seed=3, points=fair)
+    proved = backtest(company.landmarks, company.thresholds, QUICK).to_pylist()
     hot, warm, watching, none = (
         row_of(proved, tier) for tier in ("hot", "warm", "watching", "none")
     )
