@@ -49,7 +49,9 @@ class Account:
 
     def last_plan(self, month: date) -> str:
         """What it paid for when it last did, up to the month."""
-        return max(((m, plan) for m, plan in self.plans.items() if m <= month), default=(0, "unknown"))[1]
+        return max(
+            ((m, plan) for m, plan in self.plans.items() if m <= month), default=(0, "unknown")
+        )[1]
 
     def motion(self, at: date) -> str:
         """What it was in the moment before the day `at` begins."""
