@@ -87,8 +87,8 @@ invitations_behind_touches as (
     inner join invites
         on
             people_touched.person_id = invites.invitee_person_id
-            and invites.sent_at <= people_touched.touched_at
-            and invites.accepted_at >= people_touched.touched_at
+            and people_touched.touched_at >= invites.sent_at
+            and people_touched.touched_at <= invites.accepted_at
     where people_touched.channel = '{{ var("attribution_invitation_channel") }}'
 ),
 

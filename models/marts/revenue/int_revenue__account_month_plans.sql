@@ -24,7 +24,7 @@ final as (
         on
             mrr_months.account_id = mrr_day_spans.account_id
             and mrr_day_spans.from_date < {{ add_months_to('mrr_months.month', 1) }}
-            and coalesce(mrr_day_spans.to_date > mrr_months.month, true)
+            and coalesce(mrr_months.month < mrr_day_spans.to_date, true)
     inner join fx_rates
         on
             mrr_day_spans.currency = fx_rates.currency

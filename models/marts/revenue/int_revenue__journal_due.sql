@@ -271,17 +271,19 @@ documents_settled as (
         {{ reporting_cents('lost_cents', 'currency', 'rate') }} as lost_reporting_cents,
         {{ reporting_cents('balance_cents', 'currency', 'rate') }} as balance_reporting_cents,
         {{ reporting_cents('paid_cents', 'currency', 'paid_rate') }} as paid_reporting_cents,
-        {% for moment, settled in [
-            ('before', '(settled_so_far_cents - settled_cents)'), ('so_far', 'settled_so_far_cents'),
-        ] -%}
         -- as a share of what was owed: an invoice that is settled leaves no cent
         coalesce(
             case
-                when owed_cents > 0 then {{ money_share('owed_reporting_cents', settled, 'owed_cents') }}
-                else {{ reporting_cents(settled, 'currency', 'rate') }}
+                when owed_cents > 0 then {{ money_share('owed_reporting_cents', 'settled_so_far_cents', 'owed_cents') }}
+                else {{ reporting_cents('settled_so_far_cents', 'currency', 'rate') }}
             end, 0
-        ) as settled_{{ moment }}_reporting_cents{{ ',' if not loop.last }}
-        {% endfor %}
+        ) as settled_so_far_reporting_cents,
+        coalesce(
+            case
+                when owed_cents > 0 then {{ money_share('owed_reporting_cents', '(settled_so_far_cents - settled_cents)', 'owed_cents') }}
+                else {{ reporting_cents('(settled_so_far_cents - settled_cents)', 'currency', 'rate') }}
+            end, 0
+        ) as settled_before_reporting_cents
     from documents_in_order
 ),
 

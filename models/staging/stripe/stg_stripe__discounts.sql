@@ -186,6 +186,8 @@ coupons_resolved as (
         coupons.percent_off as percent_off_listed,
         coupons.amount_off_cents as amount_off_listed,
         coalesce(upper(coupons_read.coupon_object.currency), coupons.currency) as currency,
+        coalesce(nullif(coupons_read.coupon_object.applies_to.products, '[]'), coupons_listed.applies_to) as applies_to,
+        coalesce(coupons_read.coupon_object.currency_options, coupons_listed.currency_options) as currency_options,
         coalesce(coupons_read.coupon_object.duration, coupons.duration) as duration,
         coalesce(coupons_read.coupon_object.duration_in_months, coupons.duration_in_months) as duration_in_months,
         {{ epoch_seconds_at('coupons_read.started') }} as starts_at,
@@ -193,6 +195,9 @@ coupons_resolved as (
     from coupons_read
     left join coupons
         on coupons_read.bare_coupon_id = coupons.coupon_id
+    -- what webhooks leave out of a coupon a list that asked for it has
+    left join coupons as coupons_listed
+        on coalesce(coupons_read.coupon_object.id, coupons_read.bare_coupon_id) = coupons_listed.coupon_id
 ),
 
 coupons_ended as (
@@ -218,6 +223,8 @@ final as (
         duration,
         duration_in_months,
         currency,
+        applies_to,
+        currency_options,
         -- Stripe sent only an id, and nothing else tells what it stands for
         coalesce(percent_off_sent, percent_off_listed) is null
         and coalesce(amount_off_sent, amount_off_listed) is null as is_unexpanded,
