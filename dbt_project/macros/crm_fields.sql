@@ -64,6 +64,7 @@
         'opportunities': {
             'account_record_id': [['AccountId'], ['associations.companies.results[0].id', 'properties.associatedcompanyid']],
             'opportunity_name': [['Name'], ['properties.dealname']],
+            'opportunity_type': [['Type'], ['properties.dealtype']],
             'stage': [['StageName'], ['properties.dealstage']],
             'amount': [['Amount'], ['properties.amount']],
             'currency': [['CurrencyIsoCode'], ['properties.deal_currency_code']],

@@ -41,7 +41,7 @@
 {% macro stripe_coupon_shape() -%}
     {{ return({
         'id': 'text', 'percent_off': 'text', 'amount_off': 'bigint', 'currency': 'text',
-        'duration': 'text', 'duration_in_months': 'bigint',
+        'duration': 'text', 'duration_in_months': 'bigint', 'applies_to': {'products': 'text'}, 'currency_options': 'text',
     }) }}
 {%- endmacro %}
 

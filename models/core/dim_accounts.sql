@@ -151,7 +151,13 @@ accounts_described as (
         firmographics.tech_stack,
         firmographics.hiring_signals,
         firmographics.domain is not null as has_company_data,
-        coalesce(account_billing.plan_key, accounts.plan, 'free') as plan,
+        -- what billing knows to be over is over, whatever the product last told
+        case
+            when account_billing.is_on_a_plan then coalesce(account_billing.plan_key, accounts.plan, 'free')
+            when account_billing.account_id is not null then 'free'
+            else coalesce(accounts.plan, 'free')
+        end as plan,
+        accounts.plan as product_plan,
         coalesce(account_billing.is_paying, false) as is_paying,
         case
             when sales_touched.account_id is not null then 'sales_assisted' else 'self_serve'
@@ -201,6 +207,7 @@ final as (
         accounts_described.hiring_signals,
         accounts_described.has_company_data,
         accounts_described.plan,
+        accounts_described.product_plan,
         accounts_described.is_paying,
         accounts_described.motion,
         accounts_described.entry_model,

@@ -13,6 +13,24 @@ crm_records as (
     where object = 'accounts'
 ),
 
+crm_deal_types as (
+    select * from {{ ref('crm_deal_types') }}
+),
+
+opportunities_typed as (
+    -- the first rule that fits
+    select
+        opportunities.crm,
+        opportunities.record_id,
+        crm_deal_types.deal_type
+    from opportunities
+    inner join crm_deal_types on lower(opportunities.opportunity_type) like crm_deal_types.pattern
+    qualify row_number() over (
+        partition by opportunities.crm, opportunities.record_id
+        order by crm_deal_types.rule_number
+    ) = 1
+),
+
 final as (
     select
         opportunities.crm,
@@ -21,6 +39,11 @@ final as (
         opportunities.account_record_id as crm_account_id,
         opportunities.owner_id,
         opportunities.opportunity_name,
+        opportunities.opportunity_type,
+        case
+            when opportunities.opportunity_type is null then 'new_business'
+            else coalesce(opportunities_typed.deal_type, 'other')
+        end as deal_type,
         opportunities.stage,
         opportunities.is_closed,
         opportunities.is_won,
@@ -45,6 +68,10 @@ final as (
             opportunities.crm = opportunity_stages.crm
             and opportunities.record_id = opportunity_stages.opportunity_record_id
             and opportunities.stage = opportunity_stages.stage
+    left join opportunities_typed
+        on
+            opportunities.crm = opportunities_typed.crm
+            and opportunities.record_id = opportunities_typed.record_id
     left join crm_records
         on
             opportunities.crm = crm_records.crm

@@ -73,6 +73,13 @@ class Company:
             "select person_id, account_id from identity.bridge_account_people"
         ):
             self.accounts_of[person].add(account)
+        self.signed_up = dict(self.rows("select account_id, signed_up_at from core.dim_accounts"))
+        self.invited = defaultdict(list)
+        for invitee, *invitation in self.rows(
+            "select invitee_person_id, sent_at, accepted_at, account_id, inviter_person_id "
+            "from loops.fct_invites where invitee_person_id is not null"
+        ):
+            self.invited[invitee].append(invitation)
         self.touches: dict[str, dict[str, Touch]] = defaultdict(dict)
         self._sessions()
         self._invitations()
@@ -108,8 +115,25 @@ class Company:
     def _touch(self, touch: Touch, person: str | None, account: str | None = None) -> None:
         if touch.at > self.as_of:
             return
-        for entity in {person, account, *self.accounts_of.get(person, ())} - {None}:
+        entities = {person, account}
+        for of_person in self.accounts_of.get(person, ()):
+            if touch.channel != "referral_program" or self._is_from_outside(
+                touch, person, of_person
+            ):
+                entities.add(of_person)
+        for entity in entities - {None}:
             self.touches[entity][touch.touch_id] = touch
+
+    def _is_from_outside(self, touch: Touch, invitee: str, account: str) -> bool:
+        """Whether an invitation may be what brought the account in."""
+        began = touch.at
+        for sent, accepted, from_account, inviter in self.invited[invitee]:
+            if sent <= touch.at <= accepted:
+                if account in {from_account, *self.accounts_of.get(inviter, ())}:
+                    return False
+                began = min(began, sent)
+        signed_up = self.signed_up.get(account)
+        return signed_up is None or began <= signed_up
 
     def _sessions(self) -> None:
         for session, person, channel, at in self.rows(

@@ -47,6 +47,12 @@ class Account:
     def churn_days(self, first: date, end: date) -> set[date]:
         return {d for d, kind, *_ in self.movements if kind == "churn" and first <= d < end}
 
+    def last_plan(self, month: date) -> str:
+        """What it paid for when it last did, up to the month."""
+        return max(
+            ((m, plan) for m, plan in self.plans.items() if m <= month), default=(0, "unknown")
+        )[1]
+
     def motion(self, at: date) -> str:
         """What it was in the moment before the day `at` begins."""
         if not self.is_sales_assisted:
@@ -164,7 +170,10 @@ def health(
                 found = window_of(account, month, window)
                 moved = account.between(first, end)
                 started = found is not None
-                plan = account.plans.get(add_months(first, -1), "unknown") if started else paid_plan
+                if started:
+                    plan = account.plans.get(add_months(first, -1), "unknown")
+                else:
+                    plan = paid_plan if paying > 0 else account.last_plan(month)
                 for cut in account.cuts(plan, account.motion(first)):
                     row = sums[(month, window, *cut)]
                     row["starts"] += started

@@ -87,6 +87,7 @@ class Books:
             "amount_due_cents": total,
             "amount_paid_cents": 0,
             "amount_remaining_cents": total,
+            "applied_balance_cents": 0,
             "created_at": finalized,
             "finalized_at": finalized,
             "voided_at": None,

@@ -348,6 +348,119 @@ def test_a_payment_at_another_rate_leaves_a_difference_and_no_receivable(models,
     }  # fmt: skip
 
 
+def balances(models, where: str = "true") -> dict[str, Decimal]:
+    """Account → its balance in the currency, a debit positive; accounts at nothing left out."""
+    return dict(
+        models.rows(
+            "select account_key, sum(debit - credit) from revenue.fct_journal_entries "
+            f"where {where} group by account_key having sum(debit - credit) <> 0"
+        )
+    )
+
+
+def test_a_credit_note_after_payment_is_credit_of_the_customer_until_it_is_used(models, books):
+    # January's 100 are paid and 30 credited; February's bill of 100 takes 30 of the credit and
+    # 70 in cash: nothing is receivable below nothing, and nothing is left
+    books.as_of = datetime(2025, 1, 25)
+    books.invoice(
+        "in_1", (100_00, date(2025, 1, 1), date(2025, 2, 1)),
+        amount_paid_cents=100_00, paid_at=datetime(2025, 1, 2),
+    )  # fmt: skip
+    books.credit("cn_1", "in_1", 30_00, date(2025, 1, 20))
+    models.forget()
+    models.run(books)
+    assert balances(models, "source <> 'recognition'") == {
+        "cash": 100, "customer_credits": -30, "deferred_revenue": -70,
+    }  # fmt: skip
+
+    books.as_of = datetime(2025, 2, 25)
+    books.invoice(
+        "in_2", (100_00, date(2025, 2, 1), date(2025, 3, 1)), applied_balance_cents=30_00,
+        amount_paid_cents=70_00, paid_at=datetime(2025, 2, 2),
+    )  # fmt: skip
+    models.run(books)
+    assert balances(models, "source <> 'recognition'") == {"cash": 170, "deferred_revenue": -170}
+    assert models.rows(
+        "select account_key, debit - credit from revenue.fct_journal_entries "
+        "where source = 'balance_applied' order by 1"
+    ) == [("customer_credits", Decimal(30)), ("receivables", Decimal(-30))]
+
+
+def test_a_credit_note_before_payment_lowers_the_receivable_only(models, books):
+    books.invoice(
+        "in_1", (100_00, date(2025, 1, 1), date(2025, 2, 1)),
+        amount_paid_cents=70_00, paid_at=datetime(2025, 1, 20),
+    )  # fmt: skip
+    books.credit("cn_1", "in_1", 30_00, date(2025, 1, 10))
+    models.forget()
+    models.run(books)
+    assert balances(models) == {
+        "cash": 70,
+        # of the 30 what 9 of 31 days had earned by then is taken back
+        "credits_and_refunds": Decimal("8.71"), "revenue_recurring": Decimal("-78.71"),
+    }  # fmt: skip
+    assert models.rows(
+        "select * from revenue.fct_journal_entries where account_key = 'customer_credits'"
+    ) == []  # fmt: skip
+
+
+def test_what_is_paid_back_is_owed_to_the_customer_no_longer(models, books):
+    # credited 30 and 20 paid back: 10 stay; a refund without a note leaves nothing
+    for name in ("in_1", "in_2"):
+        books.invoice(
+            name, (100_00, date(2025, 1, 1), date(2025, 2, 1)),
+            amount_paid_cents=100_00, paid_at=datetime(2025, 1, 2),
+        )  # fmt: skip
+    books.credit("cn_1", "in_1", 30_00, date(2025, 3, 1))
+    books.refund("re_1", "in_1", 20_00, date(2025, 3, 2), credit_note="cn_1")
+    books.refund("re_2", "in_2", 40_00, date(2025, 3, 2))
+    models.forget()
+    models.run(books)
+    assert balances(models) == {
+        "cash": 140, "customer_credits": -10, "revenue_recurring": -200,
+        "credits_and_refunds": 70,
+    }  # fmt: skip
+
+
+def test_a_bill_below_nothing_is_credit_and_no_receivable(models, books):
+    # 20 too much for a plan given up: Stripe keeps them for the next bill
+    books.invoice(
+        "in_1", (-20_00, date(2025, 1, 1), date(2025, 2, 1)), applied_balance_cents=-20_00
+    )
+    models.forget()
+    models.run(books)
+    assert balances(models) == {"customer_credits": -20, "revenue_recurring": 20}
+    assert models.rows("select distinct source from revenue.fct_journal_entries order by 1") == [
+        ("invoice",), ("recognition",),
+    ]  # fmt: skip
+
+
+def test_what_a_void_invoice_had_used_of_the_credit_is_credit_again(models, books):
+    books.invoice("in_1", (-20_00, date(2025, 1, 1), date(2025, 2, 1)))
+    books.invoice(
+        "in_2", (50_00, date(2025, 1, 1), date(2025, 2, 1)), applied_balance_cents=20_00,
+        status="void", voided_at=datetime(2025, 1, 9),
+    )  # fmt: skip
+    models.forget()
+    models.run(books)
+    assert balances(models) == {
+        "customer_credits": -20,
+        # 8 of 31 days of the void 50 were earned and are taken back
+        "credits_and_refunds": Decimal("12.90"), "revenue_recurring": Decimal("7.10"),
+    }  # fmt: skip
+
+
+def test_contracts_are_receivable_by_their_schedule_on_an_account_of_their_own(models, books):
+    # no file tells who paid a contract, and nothing is taken for paid
+    books.as_of = datetime(2025, 8, 1)
+    books.contract("con_1", "12000.00", date(2025, 4, 1), date(2026, 3, 31), "quarterly")
+    models.forget()
+    models.run(books)
+    assert balances(models) == {
+        "contract_receivables": 6_000, "deferred_revenue": -2_000, "revenue_contract": -4_000,
+    }  # fmt: skip
+
+
 def test_a_closed_month_is_corrected_in_the_open_one(models, books):
     books.as_of = datetime(2025, 2, 10)
     books.invoice("in_1", (100_00, date(2025, 1, 1), date(2025, 2, 1)))
@@ -479,6 +592,7 @@ def some_books(draw):
             marked_uncollectible_at=ended if status == "uncollectible" else None,
             paid_at=ended if status == "paid" else None,
             amount_paid_cents=paid, amount_remaining_cents=max(total, 0) - paid,
+            applied_balance_cents=draw(st.sampled_from([0, 0, 0, 1_00, -7])),
         )  # fmt: skip
         for note in range(draw(st.sampled_from([0, 0, 1, 2])) if net > 0 else 0):
             amount = draw(st.integers(1, max(net // 2, 1)))
@@ -565,6 +679,25 @@ def check_journal(models: RecognitionModels) -> None:
     assert models.rows(negative) == []
 
 
+def check_receivables(models: RecognitionModels, books: Books) -> None:
+    """Of an invoice something is receivable, or is the customer's credit, or neither."""
+    applied = {
+        i["invoice_id"]: i["applied_balance_cents"]
+        for i in books.invoices
+        if i["finalized_at"].date() <= books.as_of_date
+    }
+    for invoice, owed, credited, currency in models.rows(
+        "select invoice_id, "
+        "sum(case when account_key = 'receivables' then debit - credit else 0 end), "
+        "sum(case when account_key = 'customer_credits' then credit - debit else 0 end), "
+        "min(currency) from revenue.fct_journal_entries group by invoice_id"
+    ):
+        used = Decimal(applied.get(invoice, 0)) / naive.minor_units(currency)
+        assert owed >= 0, invoice
+        assert credited + used >= 0, invoice
+        assert owed == 0 or credited + used == 0, invoice
+
+
 @QUICK
 @given(books=some_books())
 def test_random_books_are_recognised_as_day_by_day_and_the_journal_balances(models, books):
@@ -572,6 +705,7 @@ def test_random_books_are_recognised_as_day_by_day_and_the_journal_balances(mode
     models.run(books)
     check_against_the_naive(models, books)
     check_journal(models)
+    check_receivables(models, books)
 
 
 @pytest.mark.proof
@@ -582,6 +716,7 @@ def test_a_hundred_random_books_are_recognised_as_day_by_day(models, books):
     models.run(books)
     check_against_the_naive(models, books)
     check_journal(models)
+    check_receivables(models, books)
 
 
 @QUICK

@@ -75,7 +75,9 @@ def account(draw, number: int) -> naive.Account:
         found.sales_assisted_at = datetime(at.year, at.month, draw(st.sampled_from([1, at.day])))
     for place in range(18):
         month = naive.add_months(FIRST_DAY.replace(day=1), place)
-        if found.balance(naive.add_months(month, 1)) > 0 and draw(st.integers(0, 5)):
+        end = naive.add_months(month, 1)
+        # a plan is known also of a month in which the account bought and left
+        if (found.balance(end) > 0 or found.churn_days(month, end)) and draw(st.integers(0, 5)):
             found.plans[month] = draw(st.sampled_from(["team", "business"]))
     for _ in range(draw(st.integers(0, 3))):
         offset = draw(st.integers(-100, LAST_DAY))

@@ -144,6 +144,8 @@ class Coupon:
     percent_off: str | None = None
     amount_off: str | None = None
     currency: str | None = None
+    product: str | None = None
+    amount_elsewhere: tuple[str, str] | None = None
 
     def body(self, coupon_id: str, currency: str) -> dict[str, Any]:
         """Stripe's coupon object."""
@@ -158,13 +160,25 @@ class Coupon:
             "duration": self.duration,
             "duration_in_months": self.months,
             "valid": True,
+            **({"applies_to": {"products": [f"prod_{self.product}"]}} if self.product else {}),
+            **self._currency_options(),
         }
+
+    def _currency_options(self) -> dict[str, Any]:
+        if not self.amount_elsewhere:
+            return {}
+        amount, currency = self.amount_elsewhere
+        units = int(in_minor_units(amount, currency.lower()))
+        return {"currency_options": {currency.lower(): {"amount_off": units}}}
 
 
 def coupon_in_words(words: str) -> Coupon:
-    """`20% off forever`, `10.00 EUR off once`, `50% off for 3 months`."""
+    """`20% off forever`, `10.00 EUR off once`, `50% off for 3 months`, `30% off support forever`,
+    `10.00 EUR or 12.00 USD off forever`."""
     found = re.fullmatch(
-        rf"(?:(?P<percent>{AMOUNT})%|(?P<amount>{AMOUNT})(?: (?P<currency>[A-Z]{{3}}))?) off "
+        rf"(?:(?P<percent>{AMOUNT})%|(?P<amount>{AMOUNT})(?: (?P<currency>[A-Z]{{3}}))?"
+        rf"(?: or (?P<elsewhere>{AMOUNT}) (?P<other>[A-Z]{{3}}))?) off "
+        r"(?:(?P<product>(?!forever|once|for )\w+) )?"
         r"(?:(?P<named>forever|once)|for (?P<months>\d+) months?)",
         words,
     )
@@ -176,4 +190,6 @@ def coupon_in_words(words: str) -> Coupon:
         percent_off=found["percent"],
         amount_off=found["amount"],
         currency=found["currency"],
+        product=found["product"],
+        amount_elsewhere=(found["elsewhere"], found["other"]) if found["other"] else None,
     )

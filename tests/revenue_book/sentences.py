@@ -147,7 +147,9 @@ class Teller:
             (r"adds (.+)", self._adds),
             (r"drops (\w+)", self._drops),
             (r"gets (.+)", self._gets_now),
+            (r"gets (.+) as a customer", self._customer_gets),
             (r"loses its coupons?", self._loses),
+            (r"loses the customer's coupon", self._customer_loses),
             (rf"extends the trial until ({_MOMENT})", self._extends),
             (r"becomes (.+)", self._becomes),
             (rf"pauses(?: until ({_MOMENT}))?", self._pauses),
@@ -210,6 +212,15 @@ class Teller:
             subscription.item_of(product)["discounts"].append(discount)
         else:
             subscription.discounts.append(discount)
+
+    def _customer_gets(self, subscription, at, words) -> str | None:
+        """The customer as a whole; nothing is told of the subscription."""
+        subscription.discount_customer(coupon_in_words(words), at)
+        return "nothing" if subscription.sent else None
+
+    def _customer_loses(self, subscription, at) -> str:
+        subscription.undiscount_customer(at)
+        return "nothing"
 
     def _loses(self, subscription, at) -> None:
         subscription.discounts.clear()

@@ -79,6 +79,7 @@ class StripeAccount:
     pulls: list[Pull] = field(default_factory=list)
     subscriptions: dict[str, "Subscription"] = field(default_factory=dict)
     customers: set[str] = field(default_factory=set)
+    customer_discounts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def number(self) -> int:
         return len(self.envelopes) + len(self.pulls)
@@ -204,6 +205,19 @@ class Subscription:
             body = made | {"customer": self.customer_id, "subscription": self.id}
             self.account.send("customer.discount.created", at, body, is_test=self.is_test)
         return made
+
+    def discount_customer(self, coupon: Coupon, at: datetime) -> None:
+        """A discount of the customer: an event of its own, of the discount alone."""
+        made = self.discount(coupon, at, None) | {
+            "customer": self.customer_id,
+            "subscription": None,
+        }
+        self.account.customer_discounts[self.customer_id] = made
+        self.account.send("customer.discount.created", at, made, is_test=self.is_test)
+
+    def undiscount_customer(self, at: datetime) -> None:
+        body = self.account.customer_discounts.pop(self.customer_id)
+        self.account.send("customer.discount.deleted", at, body, is_test=self.is_test)
 
     def period(self, at: datetime) -> tuple[datetime, datetime]:
         recurring = self.items[0]["price"]["recurring"]

@@ -57,6 +57,7 @@ final as (
         coalesce(invoices_of_accounts.amount_due_cents, 0) as amount_due_cents,
         coalesce(invoices_of_accounts.amount_paid_cents, 0) as amount_paid_cents,
         coalesce(invoices_of_accounts.amount_remaining_cents, 0) as amount_remaining_cents,
+        coalesce(invoices_of_accounts.applied_balance_cents, 0) as applied_balance_cents,
         coalesce(invoices_of_accounts.count_attempts, 0) as attempt_count,
         -- times
         invoices_of_accounts.created_at,

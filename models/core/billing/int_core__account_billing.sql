@@ -77,7 +77,8 @@ trials as (
 ),
 
 items_now as (
-    -- what the account is on today: the largest item it pays for, else what it tries
+    -- what the account is on today: the largest item it pays for, else what it tries, else what it
+    -- has paused
     select
         account_id,
         plan_key,
@@ -100,6 +101,20 @@ items_now as (
     from item_periods
     where
         is_trial
+        and valid_to is null
+
+    union all
+
+    select
+        account_id,
+        plan_key,
+        currency,
+        cast(0 as decimal(18, 2)) as mrr_native,
+        3 as preference,
+        item_id as item_key
+    from item_periods
+    where
+        (is_collection_paused or status = 'paused')
         and valid_to is null
 ),
 
@@ -126,6 +141,7 @@ final as (
         accounts.account_id,
         main_items.plan_key,
         -- attributes
+        main_items.account_id is not null as is_on_a_plan,
         coalesce(mrr_now.mrr, 0) > 0 as is_paying,
         coalesce(trials.is_trialing, false) as is_trialing,
         coalesce(trials.had_trial, false) as had_trial,

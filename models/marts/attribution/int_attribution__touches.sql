@@ -17,6 +17,10 @@ account_people as (
     select * from {{ ref('bridge_account_people') }}
 ),
 
+accounts as (
+    select * from {{ ref('dim_accounts') }}
+),
+
 as_of as (
     select * from {{ ref('dim_as_of') }}
 ),
@@ -73,8 +77,50 @@ people_touched as (
     where person_id is not null
 ),
 
+invitations_behind_touches as (
+    select
+        people_touched.touch_id,
+        invites.account_id,
+        invites.inviter_person_id,
+        invites.sent_at
+    from people_touched
+    inner join invites
+        on
+            people_touched.person_id = invites.invitee_person_id
+            and people_touched.touched_at >= invites.sent_at
+            and people_touched.touched_at <= invites.accepted_at
+    where people_touched.channel = '{{ var("attribution_invitation_channel") }}'
+),
+
+invitations_by_colleagues as (
+    -- sent from the account itself, or by one of its people
+    select
+        touch_id,
+        account_id
+    from invitations_behind_touches
+    where account_id is not null
+
+    union
+
+    select
+        invitations_behind_touches.touch_id,
+        account_people.account_id
+    from invitations_behind_touches
+    inner join account_people on invitations_behind_touches.inviter_person_id = account_people.person_id
+),
+
+invitations_begun as (
+    select
+        touch_id,
+        min(sent_at) as begun_at
+    from invitations_behind_touches
+    group by touch_id
+),
+
 accounts_touched as (
-    -- an account is touched through each of its people
+    -- an account is touched through each of its people. Of invitations only those touch it that may
+    -- have brought it in: colleagues invite each other inside an account that was won before, and
+    -- one nobody knows the sender of is taken for a colleague's once the account is there
     select
         people_touched.touch_id,
         people_touched.touch_type,
@@ -85,6 +131,20 @@ accounts_touched as (
         people_touched.touched_at
     from people_touched
     inner join account_people on people_touched.person_id = account_people.person_id
+    left join accounts on account_people.account_id = accounts.account_id
+    left join invitations_begun on people_touched.touch_id = invitations_begun.touch_id
+    left join invitations_by_colleagues
+        on
+            people_touched.touch_id = invitations_by_colleagues.touch_id
+            and account_people.account_id = invitations_by_colleagues.account_id
+    where
+        people_touched.channel <> '{{ var("attribution_invitation_channel") }}'
+        or (
+            invitations_by_colleagues.touch_id is null
+            and coalesce(
+                coalesce(invitations_begun.begun_at, people_touched.touched_at) <= accounts.signed_up_at, true
+            )
+        )
 
     union
 

@@ -26,6 +26,8 @@ final as (
     select
         -- keys
         cohorts.cohort_month,
+        -- attributes
+        cohorts.months_observed >= {{ var('cohort_mature_months') }} as is_mature,
         -- measures
         cohorts.customers,
         cohorts.months_observed,
@@ -34,8 +36,17 @@ final as (
         cast(cohorts.net_cash_flow as decimal(18, 2)) as net_cash_flow,
         -- what cost nothing has nothing to pay back
         case when cohorts.acquisition_cost > 0 then cohorts.payback_month end as payback_month,
-        cast(rates_of_return.irr_monthly as double) as irr_monthly,
-        cast(rates_of_return.irr_annual as double) as irr_annual
+        -- the return so far of who has had no time says only that there was no time
+        cast(
+            case
+                when cohorts.months_observed >= {{ var('cohort_mature_months') }} then rates_of_return.irr_monthly
+            end as double
+        ) as irr_monthly,
+        cast(
+            case
+                when cohorts.months_observed >= {{ var('cohort_mature_months') }} then rates_of_return.irr_annual
+            end as double
+        ) as irr_annual
     from cohorts
     left join rates_of_return on cohorts.cohort_month = rates_of_return.cohort_month
 )

@@ -8,8 +8,8 @@ mrr_months as (
     select * from {{ ref('fct_mrr_months') }}
 ),
 
-accounts as (
-    select * from {{ ref('dim_accounts') }}
+account_sourcing as (
+    select * from {{ ref('fct_account_sourcing') }}
 ),
 
 marketing_spend as (
@@ -26,15 +26,43 @@ motions as (
     select 'sales_assisted' as motion
 ),
 
-by_motion as (
+account_months as (
+    -- the motion of the time: a deal of tomorrow changes no month of yesterday
     select
         mrr_months.month,
-        coalesce(accounts.motion, 'self_serve') as motion,
-        sum(mrr_months.closing_mrr) as mrr,
-        count(case when mrr_months.closing_mrr > 0 then 1 end) as customers,
-        count(case when mrr_months.new_mrr > 0 then 1 end) as new_customers
+        case
+            when
+                account_sourcing.motion = 'sales_assisted'
+                and coalesce(
+                    account_sourcing.sales_assisted_at < {{ add_months_to('mrr_months.month', 1) }}, true
+                )
+                then 'sales_assisted'
+            else 'self_serve'
+        end as motion,
+        coalesce(account_sourcing.closing_motion, 'self_serve') as closing_motion,
+        mrr_months.closing_mrr,
+        mrr_months.new_mrr
     from mrr_months
-    left join accounts on mrr_months.account_id = accounts.account_id
+    left join account_sourcing on mrr_months.account_id = account_sourcing.account_id
+),
+
+by_motion as (
+    select
+        month,
+        motion,
+        sum(closing_mrr) as mrr,
+        count(case when closing_mrr > 0 then 1 end) as customers
+    from account_months
+    group by 1, 2
+),
+
+won_by_motion as (
+    select
+        month,
+        closing_motion as motion,
+        count(*) as new_customers
+    from account_months
+    where new_mrr > 0
     group by 1, 2
 ),
 
@@ -45,13 +73,17 @@ motion_months as (
         motions.motion,
         coalesce(by_motion.mrr, 0) as mrr,
         coalesce(by_motion.customers, 0) as customers,
-        coalesce(by_motion.new_customers, 0) as new_customers
+        coalesce(won_by_motion.new_customers, 0) as new_customers
     from months
     cross join motions
     left join by_motion
         on
             months.month = by_motion.month
             and motions.motion = by_motion.motion
+    left join won_by_motion
+        on
+            months.month = won_by_motion.month
+            and motions.motion = won_by_motion.motion
 ),
 
 costs as (

@@ -21,6 +21,7 @@ deals_evaluated as (
         opportunities.crm,
         opportunities.opportunity_id,
         opportunities.account_id,
+        opportunities.deal_type,
         opportunities.is_closed,
         opportunities.is_won,
         opportunities.amount,
@@ -108,6 +109,7 @@ final as (
         opportunity_id,
         account_id,
         -- attributes
+        deal_type,
         is_closed,
         is_won,
         is_plg_sourced,

@@ -13,7 +13,8 @@ fx_rates as (
 ),
 
 final as (
-    -- the plan of an account is that of the largest item it pays for when the month closes
+    -- the plan of an account is that of the largest item it pays for when the month closes; of who
+    -- has left by then, of the last it paid for in the month
     select
         mrr_months.account_id,
         mrr_months.month,
@@ -23,15 +24,21 @@ final as (
         on
             mrr_months.account_id = mrr_day_spans.account_id
             and mrr_day_spans.from_date < {{ add_months_to('mrr_months.month', 1) }}
-            and coalesce(mrr_day_spans.to_date >= {{ add_months_to('mrr_months.month', 1) }}, true)
+            and coalesce(mrr_months.month < mrr_day_spans.to_date, true)
     inner join fx_rates
         on
             mrr_day_spans.currency = fx_rates.currency
             and mrr_months.month = fx_rates.month
-    where mrr_months.closing_mrr > 0
+    where mrr_day_spans.mrr_native > 0
     qualify row_number() over (
         partition by mrr_months.account_id, mrr_months.month
-        order by {{ at_rate('mrr_day_spans.mrr_native', 'fx_rates.rate') }} desc, mrr_day_spans.item_key
+        order by
+            case
+                when mrr_day_spans.to_date < {{ add_months_to('mrr_months.month', 1) }} then mrr_day_spans.to_date
+                else {{ add_months_to('mrr_months.month', 1) }}
+            end desc,
+            {{ at_rate('mrr_day_spans.mrr_native', 'fx_rates.rate') }} desc,
+            mrr_day_spans.item_key asc
     ) = 1
 )
 

@@ -43,6 +43,7 @@ running_totals as (
         mrr_months.month,
         mrr_months.closing_mrr,
         account_month_plans.plan_key,
+        max(account_month_plans.month) over account_history as last_paid_month,
         min(mrr_months.month) over account_history as cohort_month,
         cast(sum(mrr_months.new_mrr) over account_history as decimal(18, 2)) as new_to_date,
         cast(sum(mrr_months.expansion_mrr) over account_history as decimal(18, 2)) as expansion_to_date,
@@ -95,6 +96,7 @@ windows_summed as (
         cohort_month,
         plan_{{ window_months }}_ago as plan_at_start,
         plan_key as plan_at_end,
+        last_paid_month,
         closing_{{ window_months }}_ago as starting_mrr,
         closing_mrr as ending_mrr,
         count_churn_movements_to_date - count_churn_movements_{{ window_months }}_ago as count_churn_movements,
@@ -175,7 +177,12 @@ final as (
         {{ month_label('kept.cohort_month') }} as cohort,
         coalesce(dim_accounts.segment, 'unknown') as segment,
         coalesce(
-            case when kept.starting_mrr > 0 then kept.plan_at_start else kept.plan_at_end end, 'unknown'
+            case
+                when kept.starting_mrr > 0 then kept.plan_at_start
+                when kept.ending_mrr > 0 then kept.plan_at_end
+                -- bought and left inside the window
+                else last_plans.plan_key
+            end, 'unknown'
         ) as plan,
         case
             when
@@ -185,7 +192,7 @@ final as (
             else 'self_serve'
         end as motion,
         coalesce(account_sourcing.sourcing, 'unknown') as sourcing,
-        coalesce(kept.plan_at_end, 'unknown') as plan_at_end,
+        coalesce(case when kept.ending_mrr > 0 then kept.plan_at_end end, 'unknown') as plan_at_end,
         case
             when
                 account_sourcing.motion = 'sales_assisted'
@@ -225,6 +232,10 @@ final as (
         on kept.account_id = account_sourcing.account_id
     left join dim_accounts
         on kept.account_id = dim_accounts.account_id
+    left join account_month_plans as last_plans
+        on
+            kept.account_id = last_plans.account_id
+            and kept.last_paid_month = last_plans.month
 )
 
 select * from final

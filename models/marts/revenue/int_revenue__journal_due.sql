@@ -49,6 +49,7 @@ net_of_invoices as (
         min(account_id) as account_id,
         min(customer_id) as customer_id,
         min(currency) as currency,
+        min(source) as source,
         min(rate) as rate,
         min(billed_date) as billed_date,
         cast(sum(net_cents) as bigint) as net_cents,
@@ -92,7 +93,8 @@ credited_taxes as (
 ),
 
 documents as (
-    -- what lowers what is owed: net of tax, the tax, and what is lost
+    -- what lowers what is owed: net of tax, the tax, what is lost, paid, and settled with credit the
+    -- customer had with us
     select
         'credit_note' as entry_type,
         credit_notes.credit_note_id as reference,
@@ -100,7 +102,8 @@ documents as (
         cast(credit_notes.effective_at as date) as entry_date,
         credit_notes.tax_cents,
         cast(0 as bigint) as lost_cents,
-        cast(0 as bigint) as paid_cents
+        cast(0 as bigint) as paid_cents,
+        cast(0 as bigint) as balance_cents
     from credit_notes
 
     union all
@@ -112,7 +115,8 @@ documents as (
         cast(credit_notes.voided_at as date) as entry_date,
         -credit_notes.tax_cents as tax_cents,
         0 as lost_cents,
-        0 as paid_cents
+        0 as paid_cents,
+        0 as balance_cents
     from credit_notes
     where credit_notes.voided_at is not null
 
@@ -131,7 +135,8 @@ documents as (
             else cast(0 as bigint)
         end as tax_cents,
         0 as lost_cents,
-        0 as paid_cents
+        0 as paid_cents,
+        0 as balance_cents
     from reduced
     inner join invoices
         on reduced.invoice_id = invoices.invoice_id
@@ -146,7 +151,8 @@ documents as (
         cast(invoices.voided_at as date) as entry_date,
         cast(invoices.tax_cents - coalesce(credited_taxes.tax_cents, 0) as bigint) as tax_cents,
         0 as lost_cents,
-        0 as paid_cents
+        0 as paid_cents,
+        0 as balance_cents
     from invoices
     left join credited_taxes
         on invoices.invoice_id = credited_taxes.invoice_id
@@ -161,7 +167,8 @@ documents as (
         cast(invoices.marked_uncollectible_at as date) as entry_date,
         0 as tax_cents,
         invoices.amount_remaining_cents - coalesce(reduced.net_cents, 0) as lost_cents,
-        0 as paid_cents
+        0 as paid_cents,
+        0 as balance_cents
     from invoices
     left join reduced
         on
@@ -180,9 +187,24 @@ documents as (
         cast(coalesce(paid_at, marked_uncollectible_at, finalized_at) as date) as entry_date,
         0 as tax_cents,
         0 as lost_cents,
-        amount_paid_cents as paid_cents
+        amount_paid_cents as paid_cents,
+        0 as balance_cents
     from invoices
     where amount_paid_cents <> 0
+
+    union all
+
+    select
+        'balance_applied' as entry_type,
+        invoice_id as reference,
+        invoice_id,
+        cast(finalized_at as date) as entry_date,
+        0 as tax_cents,
+        0 as lost_cents,
+        0 as paid_cents,
+        applied_balance_cents as balance_cents
+    from invoices
+    where applied_balance_cents <> 0
 
     union all
 
@@ -193,7 +215,8 @@ documents as (
         cast(refunded_at as date) as entry_date,
         0 as tax_cents,
         0 as lost_cents,
-        -amount_cents as paid_cents
+        -amount_cents as paid_cents,
+        0 as balance_cents
     from refunds
 ),
 
@@ -210,11 +233,8 @@ documents_valued as (
         coalesce(reduced.net_reporting_cents, 0) as net_reporting_cents,
         -- money changes hands at the rate of its own month
         case when owed.currency = as_of.reporting_currency then cast(1 as decimal(18, 8)) else fx_rates.rate end as paid_rate,
-        sum(coalesce(reduced.net_cents, 0) + documents.tax_cents + documents.lost_cents + documents.paid_cents) over (
-            partition by documents.invoice_id
-            order by documents.entry_date, documents.entry_type, documents.reference
-            rows between unbounded preceding and current row
-        ) as settled_so_far_cents
+        coalesce(reduced.net_cents, 0)
+        + documents.tax_cents + documents.lost_cents + documents.paid_cents + documents.balance_cents as settled_cents
     from documents
     cross join as_of
     cross join rate_months
@@ -233,27 +253,51 @@ documents_valued as (
     where documents.entry_date <= as_of.last_date
 ),
 
+documents_in_order as (
+    select
+        *,
+        sum(settled_cents) over (
+            partition by invoice_id
+            order by entry_date, entry_type, reference
+            rows between unbounded preceding and current row
+        ) as settled_so_far_cents
+    from documents_valued
+),
+
 documents_settled as (
     select
         *,
-        net_cents + tax_cents + lost_cents + paid_cents as settled_cents,
         {{ reporting_cents('tax_cents', 'currency', 'rate') }} as tax_reporting_cents,
         {{ reporting_cents('lost_cents', 'currency', 'rate') }} as lost_reporting_cents,
+        {{ reporting_cents('balance_cents', 'currency', 'rate') }} as balance_reporting_cents,
         {{ reporting_cents('paid_cents', 'currency', 'paid_rate') }} as paid_reporting_cents,
         -- as a share of what was owed: an invoice that is settled leaves no cent
-        case
-            when owed_cents > 0
-                then
-                    {{ money_share('owed_reporting_cents', 'settled_so_far_cents', 'owed_cents') }}
-                    - {{ money_share(
-                        'owed_reporting_cents',
-                        '(settled_so_far_cents - net_cents - tax_cents - lost_cents - paid_cents)',
-                        'owed_cents'
-                    ) }}
-            else
-                {{ reporting_cents('(net_cents + tax_cents + lost_cents + paid_cents)', 'currency', 'rate') }}
-        end as settled_reporting_cents
-    from documents_valued
+        coalesce(
+            case
+                when owed_cents > 0 then {{ money_share('owed_reporting_cents', 'settled_so_far_cents', 'owed_cents') }}
+                else {{ reporting_cents('settled_so_far_cents', 'currency', 'rate') }}
+            end, 0
+        ) as settled_so_far_reporting_cents,
+        coalesce(
+            case
+                when owed_cents > 0 then {{ money_share('owed_reporting_cents', '(settled_so_far_cents - settled_cents)', 'owed_cents') }}
+                else {{ reporting_cents('(settled_so_far_cents - settled_cents)', 'currency', 'rate') }}
+            end, 0
+        ) as settled_before_reporting_cents
+    from documents_in_order
+),
+
+documents_split as (
+    -- what settles more than is owed gives the customer credit with us, and is no receivable below
+    -- nothing; what takes it back takes the credit first
+    select
+        *,
+        settled_so_far_reporting_cents - settled_before_reporting_cents as settled_reporting_cents,
+        greatest(settled_so_far_cents - owed_cents, 0)
+        - greatest(settled_so_far_cents - settled_cents - owed_cents, 0) as credited_cents,
+        greatest(settled_so_far_reporting_cents - owed_reporting_cents, 0)
+        - greatest(settled_before_reporting_cents - owed_reporting_cents, 0) as credited_reporting_cents
+    from documents_settled
 ),
 
 recognised as (
@@ -289,9 +333,13 @@ recognised_months as (
 
 postings as (
     {% for account_key, amount, reporting in [
-        ('receivables', 'owed_cents', 'owed_reporting_cents'),
-        ('deferred_revenue', '-net_cents', '-net_reporting_cents'),
-        ('tax_payable', '-tax_cents', '-(owed_reporting_cents - net_reporting_cents)'),
+        (
+            "case when source = 'contract' then 'contract_receivables' else 'receivables' end",
+            'greatest(owed_cents, 0)', 'greatest(owed_reporting_cents, 0)',
+        ),
+        ("'customer_credits'", 'least(owed_cents, 0)', 'least(owed_reporting_cents, 0)'),
+        ("'deferred_revenue'", '-net_cents', '-net_reporting_cents'),
+        ("'tax_payable'", '-tax_cents', '-(owed_reporting_cents - net_reporting_cents)'),
     ] -%}
     select
         'invoice' as entry_type,
@@ -302,7 +350,7 @@ postings as (
         customer_id,
         currency,
         billed_date as entry_date,
-        '{{ account_key }}' as account_key,
+        {{ account_key }} as account_key,
         {{ amount }} as amount_cents,
         {{ reporting }} as reporting_cents
     from owed
@@ -315,12 +363,18 @@ postings as (
         ('tax_payable', 'tax_cents', 'coalesce(tax_reporting_cents, 0)'),
         ('bad_debt', 'lost_cents', 'coalesce(lost_reporting_cents, 0)'),
         ('cash', 'paid_cents', 'coalesce(paid_reporting_cents, 0)'),
-        ('receivables', '-settled_cents', '-coalesce(settled_reporting_cents, 0)'),
+        ('receivables', '-(settled_cents - credited_cents)', '-(settled_reporting_cents - credited_reporting_cents)'),
+        (
+            'customer_credits',
+            'balance_cents - credited_cents',
+            'coalesce(balance_reporting_cents, 0) - credited_reporting_cents',
+        ),
         (
             'fx_differences',
             '0',
-            'coalesce(settled_reporting_cents, 0) - net_reporting_cents - coalesce(tax_reporting_cents, 0)
-            - coalesce(lost_reporting_cents, 0) - coalesce(paid_reporting_cents, 0)',
+            'settled_reporting_cents - net_reporting_cents - coalesce(tax_reporting_cents, 0)
+            - coalesce(lost_reporting_cents, 0) - coalesce(paid_reporting_cents, 0)
+            - coalesce(balance_reporting_cents, 0)',
         ),
     ] -%}
     select
@@ -335,7 +389,7 @@ postings as (
         '{{ account_key }}' as account_key,
         {{ amount }} as amount_cents,
         {{ reporting }} as reporting_cents
-    from documents_settled
+    from documents_split
 
     union all
 

@@ -21,6 +21,7 @@ deals_described as (
 cuts as (
     {% for dimension in ['all', 'segment'] %}
     select
+        deal_type,
         evaluation,
         '{{ dimension }}' as dimension,
         {{ "'all'" if dimension == 'all' else dimension }} as dimension_value,
@@ -37,6 +38,7 @@ cuts as (
 final as (
     select
         -- keys
+        deal_type,
         evaluation,
         dimension,
         dimension_value,
@@ -56,7 +58,7 @@ final as (
         cast({{ percentile('days_to_win', 0.5) }} as double) as median_days_to_win,
         cast({{ percentile('days_to_win', 0.75) }} as double) as p75_days_to_win
     from cuts
-    group by 1, 2, 3
+    group by 1, 2, 3, 4
 )
 
 select * from final

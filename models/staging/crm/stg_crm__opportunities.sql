@@ -11,6 +11,7 @@ final as (
         record_id,
         {{ clean_text(crm_field('opportunities', 'account_record_id')) }} as account_record_id,
         {{ clean_text(crm_field('opportunities', 'opportunity_name')) }} as opportunity_name,
+        {{ clean_text(crm_field('opportunities', 'opportunity_type')) }} as opportunity_type,
         {{ clean_text(crm_field('opportunities', 'stage')) }} as stage,
         {{ crm_field('opportunities', 'amount', 'decimal(18, 2)') }} as amount,
         upper({{ clean_text(crm_field('opportunities', 'currency')) }}) as currency,

@@ -13,6 +13,9 @@ final as (
         {{ json_text('object', 'duration') }} as duration,
         {{ json_number('object', 'duration_in_months', 'bigint') }} as duration_in_months,
         upper({{ json_text('object', 'currency') }}) as currency,
+        -- both are sent only to who asks for them
+        nullif({{ json_text('object', 'applies_to.products') }}, '[]') as applies_to,
+        {{ json_text('object', 'currency_options') }} as currency_options,
         coalesce({{ json_bool('object', 'valid') }}, true) and not is_deleted as is_valid,
         is_deleted,
         -- measures

@@ -13,6 +13,10 @@ coupons as (
     select * from {{ ref('stg_stripe__coupons') }}
 ),
 
+customer_discounts as (
+    select * from {{ ref('stg_stripe__customer_discounts') }}
+),
+
 on_subscriptions as (
     select
         event_id,
@@ -62,12 +66,38 @@ on_items as (
     where element.discounts is not null
 ),
 
+on_customers as (
+    -- a customer's discount lowers the subscriptions that have none of their own
+    select
+        subscription_snapshots.event_id,
+        subscription_snapshots.subscription_id,
+        cast(null as varchar) as item_id,
+        customer_discounts.discount as element,
+        row_number() over (
+            partition by subscription_snapshots.event_id
+            order by customer_discounts.discount_id
+        ) as position,
+        customer_discounts.removed_at
+    from subscription_snapshots
+    inner join customer_discounts
+        on {{ stripe_id('subscription_snapshots.snapshot.customer') }} = customer_discounts.customer_id
+    left join events_with_list
+        on subscription_snapshots.event_id = events_with_list.event_id
+    where
+        events_with_list.event_id is null
+        and subscription_snapshots.snapshot.discount is null
+        and coalesce(customer_discounts.removed_at > subscription_snapshots.effective_at, true)
+),
+
 gathered as (
-    select * from on_subscriptions
+    {% for discounts_on in ['on_subscriptions', 'legacy_on_subscriptions', 'on_items'] -%}
+    select
+        *,
+        cast(null as timestamp) as removed_at
+    from {{ discounts_on }}
     union all
-    select * from legacy_on_subscriptions
-    union all
-    select * from on_items
+    {% endfor -%}
+    select * from on_customers
 ),
 
 discounts_read as (
@@ -77,6 +107,7 @@ discounts_read as (
         subscription_id,
         item_id,
         position as discount_position,
+        removed_at,
         case
             when substr(element, 1, 1) = {{ "'{'" }} then {{ json_struct('element', stripe_discount_shape()) }}
         end as discount,
@@ -121,6 +152,7 @@ filled as (
         discounts_read.subscription_id,
         discounts_read.item_id,
         discounts_read.discount_position,
+        discounts_read.removed_at,
         coalesce(discounts_read.discount.id, discounts_read.bare_id) as discount_id,
         coalesce(
             discounts_read.discount.coupon, discounts_read.discount.source.coupon, discounts_known.coupon
@@ -146,6 +178,7 @@ coupons_resolved as (
         coupons_read.subscription_id,
         coupons_read.item_id,
         coupons_read.discount_position,
+        coupons_read.removed_at,
         coupons_read.discount_id,
         coalesce(coupons_read.coupon_object.id, coupons_read.bare_coupon_id) as coupon_id,
         cast(coupons_read.coupon_object.percent_off as decimal(9, 6)) as percent_off_sent,
@@ -153,6 +186,8 @@ coupons_resolved as (
         coupons.percent_off as percent_off_listed,
         coupons.amount_off_cents as amount_off_listed,
         coalesce(upper(coupons_read.coupon_object.currency), coupons.currency) as currency,
+        coalesce(nullif(coupons_read.coupon_object.applies_to.products, '[]'), coupons_listed.applies_to) as applies_to,
+        coalesce(coupons_read.coupon_object.currency_options, coupons_listed.currency_options) as currency_options,
         coalesce(coupons_read.coupon_object.duration, coupons.duration) as duration,
         coalesce(coupons_read.coupon_object.duration_in_months, coupons.duration_in_months) as duration_in_months,
         {{ epoch_seconds_at('coupons_read.started') }} as starts_at,
@@ -160,6 +195,19 @@ coupons_resolved as (
     from coupons_read
     left join coupons
         on coupons_read.bare_coupon_id = coupons.coupon_id
+    -- what webhooks leave out of a coupon a list that asked for it has
+    left join coupons as coupons_listed
+        on coalesce(coupons_read.coupon_object.id, coupons_read.bare_coupon_id) = coupons_listed.coupon_id
+),
+
+coupons_ended as (
+    select
+        *,
+        case
+            when ends_at is not null then ends_at
+            when duration = 'repeating' then {{ add_months_to('starts_at', 'duration_in_months') }}
+        end as runs_until
+    from coupons_resolved
 ),
 
 final as (
@@ -175,6 +223,8 @@ final as (
         duration,
         duration_in_months,
         currency,
+        applies_to,
+        currency_options,
         -- Stripe sent only an id, and nothing else tells what it stands for
         coalesce(percent_off_sent, percent_off_listed) is null
         and coalesce(amount_off_sent, amount_off_listed) is null as is_unexpanded,
@@ -183,11 +233,8 @@ final as (
         coalesce(amount_off_sent, amount_off_listed) as amount_off_cents,
         -- times
         starts_at,
-        case
-            when ends_at is not null then ends_at
-            when duration = 'repeating' then {{ add_months_to('starts_at', 'duration_in_months') }}
-        end as ends_at
-    from coupons_resolved
+        case when removed_at < runs_until or runs_until is null then removed_at else runs_until end as ends_at
+    from coupons_ended
 )
 
 select * from final

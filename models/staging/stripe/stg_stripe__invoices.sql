@@ -74,6 +74,9 @@ final as (
         {{ json_number('object', 'amount_due', 'bigint') }} as amount_due_cents,
         {{ json_number('object', 'amount_paid', 'bigint') }} as amount_paid_cents,
         {{ json_number('object', 'amount_remaining', 'bigint') }} as amount_remaining_cents,
+        -- the customer's balance before and after: below zero is credit the customer has with us
+        {{ json_number('object', 'ending_balance', 'bigint') }}
+        - {{ json_number('object', 'starting_balance', 'bigint') }} as applied_balance_cents,
         {{ json_number('object', 'attempt_count', 'bigint') }} as count_attempts,
         -- times
         {{ epoch_seconds_at(json_number('object', 'created', 'bigint')) }} as created_at,
