@@ -4,9 +4,11 @@ A dbt subprocess costs about four seconds of imports for each layer, so the laye
 share this process, and one parsed manifest.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Generator, Iterator, Mapping, Sequence, Set
+from contextlib import AbstractContextManager
 from copy import copy
 from dataclasses import dataclass, field, replace
+from datetime import UTC
 from functools import cache
 from graphlib import TopologicalSorter
 from types import MappingProxyType
@@ -28,7 +30,8 @@ from dagster import (
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 from dbt.artifacts.resources import DependsOn
 
-from warehouse.dbt import DBT_PROJECT_DIR, QUICK, NodeFinished, run_dbt, running_dbt
+from warehouse.dbt import DBT_PROJECT_DIR, QUICK, RunningDbt, run_dbt, running_dbt
+from warehouse.dbt_builds import LayerBuilds, Note, layer_builds
 from warehouse.dbt_state import (
     are_definitions_built,
     definitions_built,
@@ -243,8 +246,13 @@ def _take_ready(nodes: Mapping[str, Any], waiting: list[str], building: Set[str]
     return ready
 
 
-def _unchanged(key: AssetKey) -> MaterializeResult:
-    return MaterializeResult(asset_key=key, metadata={"note": "unchanged: not built again"})
+def _unchanged(key: AssetKey, note: Note | None = None) -> MaterializeResult:
+    metadata: dict[str, Any] = {"note": "unchanged: not built again"}
+    if note is not None:
+        metadata["built_at"] = MetadataValue.timestamp(note.built_at.replace(tzinfo=UTC))
+        if note.count_rows is not None:
+            metadata["dagster/row_count"] = note.count_rows
+    return MaterializeResult(asset_key=key, metadata=metadata)
 
 
 def run_dbt_layer(
@@ -254,8 +262,9 @@ def run_dbt_layer(
     yield what is there now and, for each asset, one check over all its tests; fail when dbt or
     a test failed.
 
-    Seeds and views that are in the warehouse as the project has them are not built again, and
-    what was asked of such seeds alone is not asked again.
+    Seeds and views that are in the warehouse as the project has them are not built again, nor are
+    models of which nothing changed (`warehouse.dbt_builds`), unless they were asked for; and
+    what was asked of unchanged data alone is not asked again.
     Tests that need another layer too run with the layer that completes their parents. What
     was built before an error is reported before failing.
     """
@@ -266,7 +275,6 @@ def run_dbt_layer(
     are_built = builds_definitions and are_definitions_built(
         settings, state.fingerprint, set(definitions)
     )
-    seeds = {one["unique_id"] for one in definitions.values() if one["resource_type"] == "seed"}
     skipped: list[str] = []
     command = ["build"]  # no tests: the manifest below has none
     if context.is_subset:
@@ -274,8 +282,8 @@ def run_dbt_layer(
     elif are_built:
         skipped = [node["unique_id"] for node in definitions.values()]
         command += ["--exclude", "resource_type:seed", "fqn:plg.staging,config.materialized:view"]
-    if skipped or not builds_definitions:
-        command += ["--vars", "{keeps_definitions: true}"]
+    keeps_definitions = bool(skipped) or not builds_definitions
+    command += ["--vars", f"{{keeps_notes: true, keeps_definitions: {keeps_definitions}}}"]
     tests = compiled_tests(settings, state.manifest, state.fingerprint)
     if context.is_subset and not context.selected_asset_keys:  # a click on a check
         checks, outcomes = _checks(context, settings, layer, tests)
@@ -283,64 +291,29 @@ def run_dbt_layer(
         _fail_if([f"{o.name}: {o.message}" for o in outcomes if o.is_failure])
         return
     translator = PlgTranslator()
-    finished: dict[str, NodeFinished] = {}
-    waiting = list(_parents_first(nodes, set(skipped)))
-    # what was asked of unchanged seeds alone has its answer: told while dbt is at work
-    answered = _answered(context, nodes, layer, seeds & set(skipped))
-    checks_answered = _checks_of(answered)
-    building = {
+    chosen = {
         unique_id
         for unique_id, node in nodes.items()
-        if node["resource_type"] == "model" and _layer(node) == layer
+        if node["resource_type"] == "model"
+        and _layer(node) == layer
+        and translator.get_asset_key(node) in context.selected_asset_keys
     }.difference(skipped)
     arguments = [*QUICK, *command, "--select", *select.split()]
-    with (
-        duckdb.connect(str(settings.warehouse_path)) as connection,
-        running_dbt(settings, arguments, state.by_layer[layer]) as running,
-    ):
-        for one in running:
-            # Dagster is told of a model after its parents
-            for unique_id in _take_ready(nodes, waiting, building):
-                yield _unchanged(translator.get_asset_key(nodes[unique_id]))
-            yield from checks_answered
-            building.discard(one.unique_id)
-            node = nodes.get(one.unique_id, {})
-            if node.get("resource_type") not in ("model", "seed"):
-                continue  # a hook
-            finished[one.unique_id] = one
-            if one.status == "success":
-                is_view = node["config"]["materialized"] == "view"
-                columns, count = _columns_and_rows(
-                    connection, node["schema"], node["name"], is_view
-                )
-                yield MaterializeResult(
-                    asset_key=translator.get_asset_key(node),
-                    metadata=_table_metadata(node, columns, count, one.seconds),
-                )
-        outcome = running.outcome
-    for unique_id in waiting:
-        yield _unchanged(translator.get_asset_key(nodes[unique_id]))
-    yield from checks_answered
-    if outcome.exception is not None:
-        raise Failure(f"dbt stopped: {outcome.exception}")
-    built = {unique_id for unique_id, one in finished.items() if one.status == "success"}
-    failures = [
-        f"{nodes[unique_id]['name']}: {one.message}"
-        for unique_id, one in finished.items()
-        if one.status in _FAILED
-    ]
-    checks, outcomes = _checks(
-        context,
-        settings,
-        layer,
-        tests,
-        not_built=finished.keys() - built,
-        answered=answered,
-    )
+    with layer_builds(settings, nodes, state.fingerprint, chosen, context.is_subset) as builds:
+        # seeds that are built now may not be what they were: asked again
+        unchanged_seeds = set(skipped) & _seeds(nodes)
+        answered = _answered(context, nodes, layer, unchanged_seeds)
+        running = running_dbt(settings, arguments, state.by_layer[layer], builds)
+        outcome, failures = yield from _built(running, builds, skipped, _checks_of(answered))
+        checks, outcomes = _checks(
+            context, settings, layer, tests, not_built=chosen - builds.notes.keys(),
+            answered=answered, builds=builds,
+        )  # fmt: skip
+        builds.put_back({o.unique_id: o.status == "pass" for o in outcomes})
     failures += [f"{o.name}: {o.message}" for o in outcomes if o.is_failure]
     # seeds that a test complains of are built and asked again
     all_passed = not failures and all(
-        o.status == "pass" for o in outcomes if _reads_only(nodes[o.unique_id], seeds)
+        o.status == "pass" for o in outcomes if _reads_only(nodes[o.unique_id], _seeds(nodes))
     )
     all_built = builds_definitions and (are_built or not context.is_subset)
     # seeds are read when they are built: edited since the parse, they are another project's
@@ -351,12 +324,60 @@ def run_dbt_layer(
         definitions_built(settings, state.fingerprint)
     yield from checks
     context.log.info(
-        "dbt %s: %d models built, %d unchanged, %d tests run, %d failed",
-        layer, len(built), len(skipped), len(outcomes), len(failures),
+        "dbt %s: %d models built, %d unchanged, %d tests, %d failed",
+        layer, len(builds.notes) - len(builds.left_alone), len(skipped) + len(builds.left_alone),
+        len(outcomes), len(failures),
     )  # fmt: skip
     if not outcome.success and not failures:  # a hook, say: then nothing was built
         failures = [f"{r.node.name}: {r.message or r.status}" for r in outcome.result.results]
     _fail_if(failures)
+
+
+def _seeds(nodes: Mapping[str, Any]) -> set[str]:
+    return {unique_id for unique_id, node in nodes.items() if node["resource_type"] == "seed"}
+
+
+def _built(
+    running: AbstractContextManager[RunningDbt],
+    builds: LayerBuilds,
+    skipped: Sequence[str],
+    checks: Iterator[AssetCheckResult],
+) -> Generator[MaterializeResult | AssetCheckResult, None, tuple[Any, list[str]]]:
+    """Yield what dbt built or left alone, parents first, with ``skipped`` and ``checks`` that are
+    known already while dbt is at work; return dbt's outcome and what failed."""
+    nodes = builds.nodes
+    translator = PlgTranslator()
+    waiting = list(_parents_first(nodes, set(skipped)))
+    building = set(builds.chosen)
+    failures: list[str] = []
+    with running as dbt, builds.connection.cursor() as cursor:
+        for one in dbt:
+            # Dagster is told of a model after its parents
+            for unique_id in _take_ready(nodes, waiting, building):
+                yield _unchanged(translator.get_asset_key(nodes[unique_id]))
+            yield from checks
+            building.discard(one.unique_id)
+            node = nodes.get(one.unique_id, {})
+            if node.get("resource_type") not in ("model", "seed"):
+                continue  # a hook
+            if one.status in _FAILED:
+                failures.append(f"{node['name']}: {one.message}")
+            elif one.unique_id in builds.left_alone:
+                yield _unchanged(translator.get_asset_key(node), builds.notes[one.unique_id])
+            elif one.status == "success":
+                is_view = node["config"]["materialized"] == "view"
+                columns, count = _columns_and_rows(cursor, node["schema"], node["name"], is_view)
+                yield MaterializeResult(
+                    asset_key=translator.get_asset_key(node),
+                    metadata=_table_metadata(node, columns, count, one.seconds),
+                )
+        outcome = dbt.outcome
+    for unique_id in waiting:
+        yield _unchanged(translator.get_asset_key(nodes[unique_id]))
+    yield from checks
+    if outcome.exception is not None:
+        raise Failure(f"dbt stopped: {outcome.exception}")
+    return outcome, failures
 
 
 def _fail_if(failures: Sequence[str]) -> None:
@@ -388,9 +409,11 @@ def _checks(
     sql: Mapping[str, str],
     not_built: Set[str] = frozenset(),
     answered: Mapping[AssetKey, list[TestOutcome]] = MappingProxyType({}),
+    builds: LayerBuilds | None = None,
 ) -> tuple[list[AssetCheckResult], list[TestOutcome]]:
     """The checks asked for, but for those ``answered``, and the outcomes of their tests, ``sql`` by
-    unique id. A test waits when something it reads was not built just now, or never was."""
+    unique id. A test waits when something it reads was not built just now, or never was. What
+    passed on the very same data, by the notes of ``builds``, is not asked again."""
     nodes = parsed_project().manifest_json["nodes"]
     there = relations_in(settings)
 
@@ -407,7 +430,10 @@ def _checks(
         if AssetCheckKey(asset_key, TESTS_CHECK) in context.selected_asset_check_keys
         and asset_key not in answered
     }
-    outcomes = run_tests(settings, [nodes[test] for tests in able.values() for test in tests], sql)
+    asked = [test for tests in able.values() for test in tests]
+    passed = {test for test in asked if builds is not None and builds.has_passed(test)}
+    outcomes = run_tests(settings, [nodes[test] for test in asked if test not in passed], sql)
+    outcomes += [TestOutcome(test, nodes[test]["name"], "pass", 0, None) for test in passed]
     by_test = {outcome.unique_id: outcome for outcome in outcomes}
     by_asset = {asset_key: [by_test[test] for test in tests] for asset_key, tests in able.items()}
     return list(_checks_of({key: found for key, found in by_asset.items() if found})), outcomes

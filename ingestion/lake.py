@@ -5,6 +5,7 @@ a reader never meets half a file. Every dataset holds one zero-row ``schema.parq
 so that a reader finds the columns before anything has landed.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,6 +27,13 @@ STORED: Mapping[str, Mapping[str, str]] = {
 }
 # the last in any listing: DuckDB takes the first file for the size of all
 _EMPTY_PARTITION = "9999-12-31"
+_LOAD_FILE = re.compile(r"load-(\d+)(-\d+)?\.parquet")
+
+
+def load_of(path: Path) -> int | None:
+    """Number of the load that wrote a Parquet file of the lake; None when no load did."""
+    found = _LOAD_FILE.fullmatch(path.name)
+    return int(found[1]) if found else None
 
 
 def sql_text(value: object) -> str:

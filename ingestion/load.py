@@ -7,7 +7,6 @@ and is removed by the next ingest.
 """
 
 import os
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,7 @@ from ingestion.lake import (
     PARTITIONED,
     ensure_datasets,
     glob_escape,
+    load_of,
     read_dataset,
     sql_text,
 )
@@ -40,7 +40,6 @@ LAKE_COMPRESSION = "compression zstd, compression_level 1"
 """Level 3, the default, takes a sixth longer and saves a tenth."""
 STAGING = ".staging"
 COMMITTED = "committed_load"  # tells a lost manifest from a first ingest that was killed
-_LOAD_FILE = re.compile(r"load-(\d+)(-\d+)?\.parquet$")
 _ORIGIN = ("file_id", "line_number", "load_id")
 
 
@@ -60,8 +59,7 @@ def remove_leftovers(lake_dir: Path, committed_load: int) -> int:
     shutil.rmtree(lake_dir / STAGING, ignore_errors=True)
     removed = 0
     for path in lake_dir.glob("*/**/load-*.parquet"):
-        found = _LOAD_FILE.search(path.name)
-        if found and int(found[1]) > committed_load:
+        if (load := load_of(path)) is not None and load > committed_load:
             path.unlink()
             removed += 1
     return removed

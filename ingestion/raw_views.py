@@ -5,13 +5,23 @@ rows of files that were superseded or withdrawn. Rows that a crashed ingest left
 are therefore invisible even before the next ingest removes them.
 """
 
+import hashlib
 from collections.abc import Mapping
 
 import duckdb
 
-from ingestion.lake import INTERNAL, STORED, ensure_datasets, read_dataset, sql_text
+from ingestion.lake import (
+    INTERNAL,
+    PARTITIONED,
+    STORED,
+    ensure_datasets,
+    load_of,
+    read_dataset,
+    sql_text,
+)
 from ingestion.lake_schema import DATASETS
 from ingestion.manifest import committed_load_id
+from warehouse.dbt_builds import RAW_VERSIONS, writing
 from warehouse.ops import retry_while_locked
 from warehouse.settings import Settings
 
@@ -39,6 +49,11 @@ def create_raw_views(settings: Settings) -> None:
     ensure_datasets(settings.lake_dir)
     load_id = committed_load_id(settings)
     settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(settings):
+        _write_views(settings, load_id)
+
+
+def _write_views(settings: Settings, load_id: int) -> None:
     for attempt in retry_while_locked():
         with attempt:
             connection = duckdb.connect(str(settings.warehouse_path))
@@ -55,7 +70,43 @@ def create_raw_views(settings: Settings) -> None:
                     f"create or replace view raw.{dataset} as "
                     f"{dataset_select(settings, dataset, load_id, without_withdrawn)}"
                 )
+        connection.execute("create schema if not exists internal")
+        connection.execute(
+            f"create or replace table {RAW_VERSIONS} (dataset varchar, version varchar)"
+        )
+        connection.executemany(
+            f"insert into {RAW_VERSIONS} values (?, ?)",
+            list(dataset_versions(settings, load_id).items()),
+        )
         connection.execute("commit")
+
+
+def dataset_versions(settings: Settings, load_id: int) -> dict[str, str]:
+    """A version of each dataset, another whenever its view may show other rows.
+
+    Parquet files are written once: name, size and time stand for what is in one. Of events, which
+    have a file a day and load, ``event_loads`` tells what loads changed.
+    """
+    withdrawn = _files(settings, "withdrawn_files", load_id)
+    versions = {"pipeline_clock": _hash(_clock_select(settings))}
+    for dataset in STORED.keys() - INTERNAL.keys():
+        files = _files(settings, "event_loads" if dataset in PARTITIONED else dataset, load_id)
+        versions[dataset] = _hash(repr((files, withdrawn)))
+    return versions
+
+
+def _files(settings: Settings, dataset: str, load_id: int) -> list[tuple[str, int, int]]:
+    """The files of committed loads: name, size, time of writing."""
+    found = []
+    for path in sorted((settings.lake_dir / dataset).glob("load-*.parquet")):
+        if (load_of(path) or 0) <= load_id:
+            stat = path.stat()
+            found.append((path.name, stat.st_size, stat.st_mtime_ns))
+    return found
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def dataset_select(settings: Settings, dataset: str, load_id: int, without_withdrawn: bool) -> str:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Thread
@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from warehouse.dbt_builds import LayerBuilds, forget, is_as_left, leave
 from warehouse.settings import PROJECT_ROOT, Settings
 
 DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
@@ -55,20 +56,30 @@ def run_dbt(
     arguments: Sequence[str],
     on_event: Sequence[Callable[[Any], None]] = (),
     manifest: Any = None,
+    builds: LayerBuilds | None = None,
 ):
     """Run one dbt command in this process and return dbt's ``dbtRunnerResult``.
 
-    ``on_event`` callbacks get every structured dbt event as it happens. A subprocess
-    would cost some four seconds of imports for each call.
+    ``on_event`` callbacks get every structured dbt event as it happens. With ``builds``, models
+    that did not change are left alone and the others noted. A subprocess would cost some four
+    seconds of imports for each call.
     """
     from dbt.cli.main import dbtRunner
 
     settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
-    with _environ(dbt_environment(settings)):
+    with _environ(dbt_environment(settings)), _noted(builds):
         try:
             return dbtRunner(manifest=manifest, callbacks=list(on_event)).invoke(list(arguments))
         finally:
             _release_warehouse()
+
+
+def _noted(builds: LayerBuilds | None) -> AbstractContextManager:
+    if builds is None:
+        return nullcontext()
+    from warehouse.dbt_runner import models_noted_in  # dbt's imports take a second
+
+    return models_noted_in(builds)
 
 
 @dataclass(frozen=True)
@@ -115,9 +126,15 @@ class RunningDbt:
                 NodeFinished(node, result.status, result.message, result.execution_time)
             )
 
-    def _run(self, settings: Settings, arguments: Sequence[str], manifest: Any) -> None:
+    def _run(
+        self,
+        settings: Settings,
+        arguments: Sequence[str],
+        manifest: Any,
+        builds: LayerBuilds | None,
+    ) -> None:
         try:
-            self._result = run_dbt(settings, arguments, [self._notice], manifest)
+            self._result = run_dbt(settings, arguments, [self._notice], manifest, builds)
         except BaseException as error:
             self._error = error
         finally:
@@ -126,7 +143,10 @@ class RunningDbt:
 
 @contextmanager
 def running_dbt(
-    settings: Settings, arguments: Sequence[str], manifest: Any = None
+    settings: Settings,
+    arguments: Sequence[str],
+    manifest: Any = None,
+    builds: LayerBuilds | None = None,
 ) -> Iterator[RunningDbt]:
     """Run one dbt command beside the caller, who hears of each node when it is done and has the
     time until the next: telling Dagster of a layer takes a third as long as building it.
@@ -134,7 +154,7 @@ def running_dbt(
     Who leaves early (an interrupt) stops dbt: nodes under way are waited for, no other begins.
     """
     running = RunningDbt()
-    thread = Thread(target=running._run, args=(settings, arguments, manifest), name="dbt")
+    thread = Thread(target=running._run, args=(settings, arguments, manifest, builds), name="dbt")
     thread.start()
     try:
         yield running
@@ -149,10 +169,19 @@ def running_dbt(
 def kept_open(settings: Settings) -> Iterator[None]:
     """Keep the warehouse open in this process, so that a layer's dbt command and what is asked
     before and after it open and close nothing: each time costs a tenth of a second, and more as
-    the warehouse grows. Connections with the configuration of dbt's share one instance."""
+    the warehouse grows. Connections with the configuration of dbt's share one instance.
+
+    What `warehouse.dbt_builds` has noted is forgotten when somebody else wrote the warehouse.
+    """
     settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(str(settings.warehouse_path)):
-        yield
+    was_as_left = is_as_left(settings)
+    try:
+        with duckdb.connect(str(settings.warehouse_path)) as connection:
+            if not was_as_left:
+                forget(connection)
+            yield
+    finally:
+        leave(settings)
 
 
 def _release_warehouse() -> None:
