@@ -10,6 +10,7 @@ from dagster_plg.ingestion_assets import ingest
 from dagster_plg.layers import build_layers
 from dagster_plg.logs import progress_logger
 from dagster_plg.memory import collect_rarely, keep_what_is_loaded
+from dagster_plg.model_cards import model_cards
 from dagster_plg.publishing import published
 from dagster_plg.pulls import pulls
 from dagster_plg.received_days import received_days_asset, reread_received_days
@@ -27,6 +28,7 @@ defs = Definitions(
         *build_layers(),
         event_registry,
         published,
+        model_cards,
         *build_syncs(),
     ],
     asset_checks=gate_checks,

@@ -313,6 +313,38 @@ create table pql.fct_handoff_decisions as
 create table pql.rpt_sla_adherence as
     select date '2026-05-01' as month, 'rubric_150' as model_key, 'all' as dimension,
         30 as handoffs, 0.95 as adherence, 0.9 as target, true as is_on_target;
+create table pql.fct_qualifications as
+    select 'acc_' || i as subject_id, true as is_counted from range(2) as r(i);
+create table pql.rpt_qualification_overlap as
+    select 'pql' as combination, false as is_mql, false as is_sql, true as is_pql,
+        2 as count_subjects;
+create table pql.rpt_qualification_pipeline as
+    select grain as cohort_grain, case when grain = 'month' then date '2026-01-01' end
+            as cohort_month,
+        'pql_to_paid' as conversion_key, 'all' as model_key, true as is_mature,
+        'as_expected' as state, 5 as count_qualified, 1 as count_already, 4 as denominator,
+        1 as numerator, 0.25 as rate
+    from (values ('month'), ('total')) as t(grain);
+create table pql.fct_opportunity_sources as
+    select date '2026-05-01' as created_month, 100.00 as amount, true as is_new_business;
+create table pql.rpt_pipeline_reconciliation as
+    select date '2026-05-01' as month, kind, true as is_complete, false as is_flagged,
+        amount as warehouse_pipeline, amount as crm_pipeline, 0.00 as difference
+    from (values ('mql', 0.00), ('sql', 0.00), ('pql', 100.00), ('none', 0.00), ('all', 100.00))
+        as t(kind, amount);
+create table pql.fct_expansion_queue as
+    select 'acc_' || i as account_id, 'upsell' as kind, 'open' as status, 'csm' as team,
+        'Reached a limit of its plan.' as reason,
+        case when i = 1 then 'open_opportunity' end as suppression_reason,
+        date '2026-06-01' as qualified_date, date '2026-06-01' + i::integer as opened_date,
+        cast(null as date) as closed_date
+    from range(2) as r(i);
+create table pql.rpt_pql_feedback as
+    select 'total' as cohort_grain, cast(null as date) as cohort_month,
+        'rubric_150' as model_key, 'all' as tier, 'ok' as state, 50 as count_handoffs,
+        30 as count_accepted, 10 as count_rejected, 40 as count_answered, 40 as count_mature,
+        10 as count_mature_won, 0.25 as rejection_rate, 0.25 as close_rate,
+        false as is_rejection_red_flag, false as is_close_red_flag;
 create schema attribution; create schema economics;
 create table attribution.fct_credits as
     select *, 'first_payment acc_' || right(account_id, 1) as conversion_id,

@@ -224,6 +224,17 @@ MARTS_DAMAGE = {
     "scores_tier_known": "update pql.fct_scores set tier = 'warm' where tier = 'watching'",
     "scores_explained": "delete from pql.fct_score_reasons where signal_key = 'team'",
     "transitions_follow_scores": "update pql.fct_transitions set to_tier = 'warm'",
+    "qualification_rates_are_their_formula": "update pql.rpt_qualification_pipeline "
+    "set rate = 0.2",
+    "qualification_totals_are_mature": "update pql.rpt_qualification_pipeline "
+    "set is_mature = false where cohort_grain = 'month'",
+    "overlap_counts_everybody_once": "update pql.rpt_qualification_overlap set count_subjects = 3",
+    "pipeline_is_attributed_once": "update pql.rpt_pipeline_reconciliation "
+    "set warehouse_pipeline = 1 where kind = 'mql'",
+    "expansion_items_one_at_a_time": "update pql.fct_expansion_queue set account_id = 'acc_0'",
+    "expansion_items_are_held_back_with_a_reason": "update pql.fct_expansion_queue "
+    "set suppression_reason = null",
+    "feedback_rates_are_their_formula": "update pql.rpt_pql_feedback set rejection_rate = 0.3",
     "attribution_credits_sum_to_one": "update attribution.fct_credits set credit = 0.4 "
     "where model = 'linear' and touch_id = 'ses_1'",
     "attribution_credits_are_shares": "update attribution.fct_credits set touched_at = timestamp "
@@ -446,9 +457,17 @@ def test_registered_names_are_recognised_however_they_are_spelt(built):
             "closed_months_stay",
             "update revenue.fct_mrr_restatements set first_seen_at = timestamp '2026-06-30'",
         ),
+        (
+            "pipeline_differs_from_the_crm",
+            "update pql.rpt_pipeline_reconciliation set is_flagged = true where kind = 'pql'",
+        ),
+        (
+            "feedback_red_flags",
+            "update pql.rpt_pql_feedback set is_rejection_red_flag = true",
+        ),
     ],
 )
-def test_what_finance_has_to_look_at_is_a_warning(built, key, damage):
+def test_what_somebody_has_to_look_at_is_a_warning(built, key, damage):
     run_sql(built.warehouse_path, damage)
     report = run_gate(built, "marts")
     assert report.passed

@@ -220,7 +220,7 @@ def _has_it(facts: ModelFacts, signal: str) -> str:
 
 def _tiers(facts: ModelFacts) -> Iterable[Block]:
     yield Heading("What a score leads to")
-    measured = {row["tier"]: row for row in _cuts(facts, "tier")}
+    measured = {str(row.get("tier") or row["cut"]): row for row in _cuts(facts, "tier")}
     yield Table(
         ["Tier", "From", "What is done", "Within", "Today", "Should pay", "Paid in back-test"],
         [

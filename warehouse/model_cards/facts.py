@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from warehouse.query import run_query
+from warehouse.query import NothingPublished, run_query
 from warehouse.settings import PROJECT_ROOT, Settings
 
 Row = dict[str, Any]
@@ -107,6 +107,8 @@ class _Published:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        if not settings.published_path.is_file():
+            raise NothingPublished("nothing is published yet: plg run")
         self.columns: dict[str, set[str]] = defaultdict(set)
         for row in self.query(
             "select table_schema, table_name, column_name from information_schema.columns"
