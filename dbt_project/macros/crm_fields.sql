@@ -68,7 +68,6 @@
             'stage': [['StageName'], ['properties.dealstage']],
             'amount': [['Amount'], ['properties.amount']],
             'currency': [['CurrencyIsoCode'], ['properties.deal_currency_code']],
-            'opportunity_type': [['Type'], ['properties.dealtype']],
             'lead_source': [['LeadSource'], ['properties.hs_analytics_source']],
             'is_won': [['IsWon'], ['properties.hs_is_closed_won']],
             'is_closed': [['IsClosed'], ['properties.hs_is_closed']],

@@ -49,7 +49,6 @@ final as (
         opportunities.is_won,
         opportunities.amount,
         opportunities.currency,
-        opportunities.opportunity_type,
         opportunities.lead_source,
         opportunities.created_at,
         opportunities.close_date,

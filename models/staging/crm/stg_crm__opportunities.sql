@@ -15,7 +15,6 @@ final as (
         {{ clean_text(crm_field('opportunities', 'stage')) }} as stage,
         {{ crm_field('opportunities', 'amount', 'decimal(18, 2)') }} as amount,
         upper({{ clean_text(crm_field('opportunities', 'currency')) }}) as currency,
-        {{ clean_text(crm_field('opportunities', 'opportunity_type')) }} as opportunity_type,
         {{ clean_text(crm_field('opportunities', 'lead_source')) }} as lead_source,
         coalesce({{ crm_field('opportunities', 'is_won', 'bool') }}, false) as is_won,
         coalesce({{ crm_field('opportunities', 'is_closed', 'bool') }}, false) as is_closed,

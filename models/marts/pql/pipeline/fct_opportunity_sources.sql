@@ -49,7 +49,7 @@ opportunities_valued as (
         ) as subject_id,
         opportunities.account_id,
         opportunities.owner_id,
-        opportunities.opportunity_type,
+        opportunities.deal_type,
         opportunities.is_closed,
         opportunities.is_won,
         opportunities.lead_source,
@@ -163,7 +163,7 @@ final as (
         coalesce(kinds_before.is_sql_before, false) as is_sql_before,
         coalesce(kinds_before.is_pql_before, false) as is_pql_before,
         coalesce(balances_before.mrr_before, 0) <= 0
-        and lower(coalesce(opportunities_valued.opportunity_type, '')) not like '%renewal%' as is_new_business,
+        and opportunities_valued.deal_type not in ('renewal', 'existing_business') as is_new_business,
         opportunities_valued.is_closed,
         opportunities_valued.is_won,
         -- measures
