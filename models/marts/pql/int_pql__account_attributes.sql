@@ -38,7 +38,7 @@ attributes as (
         case when employees is not null then true end as is_met,
         cast(employees as decimal(18, 4)) as number_value,
         1 as evidence_count,
-        concat(cast(employees as varchar), ' people') as evidence
+        cast(employees as varchar) || case when employees = 1 then ' person' else ' people' end as evidence
     from profiles
     union all
     -- a company the data supplier does not have is not one that hires nobody
