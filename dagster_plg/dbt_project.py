@@ -4,8 +4,8 @@ A dbt subprocess costs about four seconds of imports for each layer, so the laye
 share this process, and one parsed manifest.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence, Set
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC
@@ -299,12 +299,15 @@ def run_dbt_layer(
         and translator.get_asset_key(node) in context.selected_asset_keys
     }.difference(skipped)
     arguments = [*QUICK, *command, "--select", *select.split()]
+    together = getattr(context.instance.event_log_storage, "together", nullcontext)
     with layer_builds(settings, nodes, state.fingerprint, chosen, context.is_subset) as builds:
         # seeds that are built now may not be what they were: asked again
         unchanged_seeds = set(skipped) & _seeds(nodes)
         answered = _answered(context, nodes, layer, unchanged_seeds)
         running = running_dbt(settings, arguments, state.by_layer[layer], builds)
-        outcome, failures = yield from _built(running, builds, skipped, _checks_of(answered))
+        outcome, failures = yield from _built(
+            running, builds, skipped, _checks_of(answered), together
+        )
         checks, outcomes = _checks(
             context, settings, layer, tests, not_built=chosen - builds.notes.keys(),
             answered=answered, builds=builds,
@@ -322,7 +325,8 @@ def run_dbt_layer(
         and project_fingerprint() == state.fingerprint
     ):  # fmt: skip
         definitions_built(settings, state.fingerprint)
-    yield from checks
+    with together():
+        yield from checks
     context.log.info(
         "dbt %s: %d models built, %d unchanged, %d tests, %d failed",
         layer, len(builds.notes) - len(builds.left_alone), len(skipped) + len(builds.left_alone),
@@ -342,9 +346,10 @@ def _built(
     builds: LayerBuilds,
     skipped: Sequence[str],
     checks: Iterator[AssetCheckResult],
+    together: Callable[[], AbstractContextManager],
 ) -> Generator[MaterializeResult | AssetCheckResult, None, tuple[Any, list[str]]]:
     """Yield what dbt built or left alone, parents first, with ``skipped`` and ``checks`` that are
-    known already while dbt is at work; return dbt's outcome and what failed."""
+    known already while dbt is at work, those ``together``; return dbt's outcome and what failed."""
     nodes = builds.nodes
     translator = PlgTranslator()
     waiting = list(_parents_first(nodes, set(skipped)))
@@ -353,9 +358,10 @@ def _built(
     with running as dbt, builds.connection.cursor() as cursor:
         for one in dbt:
             # Dagster is told of a model after its parents
-            for unique_id in _take_ready(nodes, waiting, building):
-                yield _unchanged(translator.get_asset_key(nodes[unique_id]))
-            yield from checks
+            with together():
+                for unique_id in _take_ready(nodes, waiting, building):
+                    yield _unchanged(translator.get_asset_key(nodes[unique_id]))
+                yield from checks
             building.discard(one.unique_id)
             node = nodes.get(one.unique_id, {})
             if node.get("resource_type") not in ("model", "seed"):
@@ -372,9 +378,10 @@ def _built(
                     metadata=_table_metadata(node, columns, count, one.seconds),
                 )
         outcome = dbt.outcome
-    for unique_id in waiting:
-        yield _unchanged(translator.get_asset_key(nodes[unique_id]))
-    yield from checks
+    with together():
+        for unique_id in waiting:
+            yield _unchanged(translator.get_asset_key(nodes[unique_id]))
+        yield from checks
     if outcome.exception is not None:
         raise Failure(f"dbt stopped: {outcome.exception}")
     return outcome, failures

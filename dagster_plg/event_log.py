@@ -4,16 +4,18 @@
 each event; a run writes some 1,300 events, and that was a fifth of a small run's time. Here
 each of the files used last keeps one connection, and a commit waits for the disk only at a
 checkpoint of the write-ahead log (``synchronous = NORMAL``: a power cut may lose the last
-events of a run, and never damages the file). The files stay the same: any Dagster process
-can read them.
+events of a run, and never damages the file). What an event writes is one transaction a file, and
+so are events told `together`. The files stay the same: any Dagster process can read them.
 """
 
 import os
+import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
+from dagster import EventLogEntry
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 
@@ -27,16 +29,67 @@ class KeptOpenEventLogStorage(SqliteEventLogStorage):
     def from_config_value(cls, inst_data, config_value) -> "KeptOpenEventLogStorage":
         return cls(inst_data=inst_data, **config_value)
 
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self._db_lock = threading.RLock()  # Dagster's own is not taken twice by one thread
+        self._depth = 0
+        self._writing: dict[str, tuple[sa.Connection, int]] = {}
+
     @contextmanager
     def _connect(self, shard: str) -> Iterator[sa.Connection]:
-        with self._db_lock, self._engine(shard).connect() as connection:
-            file = connection.connection.driver_connection
-            changes_before = file.total_changes
-            with connection.begin():
-                yield connection
-            if file.total_changes != changes_before:
+        with self._transaction():
+            engine = self._engine(shard)
+            if shard not in self._writing:
+                connection = engine.connect()
+                connection.begin()
+                changes = connection.connection.driver_connection.total_changes
+                self._writing[shard] = connection, changes
+            yield self._writing[shard][0]
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is stored inside is one transaction a file: for many events at once, not for long,
+        because no other process can store anything meanwhile. An error undoes nothing."""
+        with self._transaction(is_kept=True):
+            yield
+
+    @contextmanager
+    def _transaction(self, is_kept: bool = False) -> Iterator[None]:
+        """Of transactions inside one another the outermost counts, with whether it is kept where
+        an error ends it."""
+        with self._db_lock:
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                if self._depth == 1 and not is_kept:
+                    self._end(sa.Connection.rollback)
+                raise
+            finally:
+                self._depth -= 1
+                if not self._depth:
+                    self._end(sa.Connection.commit)
+
+    def _end(self, how: Callable[[sa.Connection], None]) -> None:
+        while self._writing:
+            shard, (connection, changes_before) = self._writing.popitem()
+            with connection:
+                changes = connection.connection.driver_connection.total_changes
+                how(connection)
+            if changes != changes_before:
                 # what follows a run live watches this file, and the log beside it took the change
                 os.utime(self.path_for_shard(shard))
+
+    def store_event(self, event: EventLogEntry) -> None:
+        with self._transaction():
+            super().store_event(event)
+
+    def _has_asset_key_col_on_connection(self, conn: sa.Connection, column_name: str) -> bool:
+        """Asked with every event of an asset; a column once there stays."""
+        found = self.__dict__.setdefault("_columns_found", set())
+        if column_name not in found and super()._has_asset_key_col_on_connection(conn, column_name):
+            found.add(column_name)
+        return column_name in found
 
     def _engine(self, shard: str) -> sa.Engine:
         """The engine of a run's file, or of the index's; the lock must be held."""

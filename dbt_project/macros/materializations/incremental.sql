@@ -19,7 +19,7 @@
         {%- endif -%}
         {%- set build_sql = 'create or replace table ' ~ target ~ ' as (' ~ compiled_code ~ ')' -%}
     {%- else -%}
-        {%- set columns = adapter.get_columns_in_relation(existing) -%}
+        {%- set columns = adapter.get_column_schema_from_query('select * from ' ~ existing ~ ' limit 0') -%}
         {%- set documented = model['columns'].keys() | map('lower') | sort | list -%}
         {%- set present = columns | map(attribute='name') | map('lower') | sort | list -%}
         {%- if documented != present -%}
