@@ -44,6 +44,9 @@ _HISTORIES = {
     '"pql"."fct_sla_alerts"',
     '"pql"."rpt_sla_adherence"',
     '"pql"."rpt_response_times"',
+    '"pql"."int_pql__handoff_outcomes"',
+    '"pql"."rpt_pql_feedback"',
+    '"pql"."rpt_pql_rejections"',
     # what was known when a month closed
     '"revenue"."int_revenue__journal_postings"',
     '"revenue"."fct_journal_entries"',

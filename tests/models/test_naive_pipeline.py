@@ -53,7 +53,8 @@ INPUTS = {
     "seeds.lead_source_kinds": "rule_number integer, pattern varchar, kind varchar",
     "seeds.qualification_conversions": "conversion_key varchar, from_stage varchar, "
     "to_stage varchar, within_days integer, expected_low decimal(5, 4), "
-    "expected_high decimal(5, 4), red_below decimal(5, 4), red_above decimal(5, 4)",
+    "expected_high decimal(5, 4), red_below decimal(5, 4), red_above decimal(5, 4), "
+    "expected_median_days integer",
     "pql.fct_handoffs": "handoff_id varchar, model_key varchar, account_id varchar, "
     "tier varchar, status varchar, reason varchar, engaged_at timestamp, qualified_at timestamp",
 }
@@ -94,8 +95,7 @@ class Pipeline:
     def run(self, tables: dict[str, list[dict]]) -> None:
         for name, columns in INPUTS.items():
             self.connection.execute(f"delete from {name}")
-            keys = [part.strip().split()[0] for part in columns.replace("18, ", "18 ").split(",")]
-            keys = [key for key in keys if not key[0].isdigit()]
+            keys = [part.split()[0] for part in columns.split(", ") if not part[0].isdigit()]
             rows = tables.get(name, [])
             if rows:
                 marks = ", ".join("?" for _ in keys)

@@ -16,16 +16,22 @@ _METHODS = {
     "then the points for fit are added.",
     "triggers": "Each rule is a pattern of events; the strongest rule that is met is the score.",
 }
-_KINDS = {
-    "event_count": "such events",
-    "distinct_days": "days with such an event",
-    "distinct_users": "people with such an event",
-    "quota_share": "report of the quota above the threshold",
-    "attribute": "what the company is",
-    "session_count": "sessions with such an event",
-    "busy_days": "days with several such events",
-    "not_followed": "such events not followed by what was to follow",
+_COUNTED = {
+    "event_count": "at least {n}: {events}",
+    "distinct_days": "on at least {n} days: {events}",
+    "distinct_users": "by at least {n} people: {events}",
+    "session_count": "in at least {n} sittings: {events}",
+    "busy_days": "on at least {n} days, {threshold} or more a day: {events}",
+    "not_followed": "{events}, and not {unless} within {threshold} hours",
+    "quota_share": "more than {share} of the quota used",
 }
+_ATTRIBUTES = {
+    "icp_match": "the ideal customer profile",
+    "business_email": "a business e-mail address",
+    "employees": "at least {threshold} employees",
+    "hiring_signals": "the company is hiring",
+}
+_EVENTS = {"*": "any activity", "*power": "any power feature"}
 _STATUS = {
     "live": "live: it is scored every day and its hot and warm accounts are handed to Sales",
     "shadow": "in shadow: it is scored every day and nothing is handed to anybody by it",
@@ -195,21 +201,29 @@ def _points(facts: ModelFacts) -> Iterable[Block]:
 
 
 def _evidence(row: Row) -> str:
+    threshold = row.get("threshold")
+    words = {
+        "n": row["min_count"],
+        "events": _events(row.get("event_names")),
+        "unless": _events(row.get("unless_event_names")),
+        "threshold": _number(threshold) if threshold else "any",
+        "share": f"{float(threshold):.0%}" if threshold else "any",
+    }
     if row["kind"] == "attribute":
-        return (row.get("attribute") or "attribute").replace("_", " ")
-    names = (row.get("event_names") or "").replace("*", "any activity").replace(";", ", ")
-    kind = _KINDS.get(row["kind"], row["kind"].replace("_", " "))
-    text = f"{row['min_count']}+ {kind}" if row["kind"] != "quota_share" else f"a {kind}"
-    if row.get("threshold"):
-        text += f" ({_threshold(row)})"
-    if names:
-        text += f": {names}"
-    return text if not row.get("unless_event_names") else f"{text}; not {row['unless_event_names']}"
+        attribute = row.get("attribute") or "attribute"
+        if attribute not in _ATTRIBUTES and attribute.startswith("icp_"):
+            return f"{attribute.removeprefix('icp_')} of the ideal customer profile"
+        return _ATTRIBUTES.get(attribute, attribute.replace("_", " ")).format(**words)
+    kind = _COUNTED.get(row["kind"], row["kind"].replace("_", " ") + " of {events}, at least {n}")
+    text = kind.format(**words)
+    if row.get("rule_key"):
+        text += f" (with the others of rule {row['rule_key'].replace('_', ' ')})"
+    return text
 
 
-def _threshold(row: Row) -> str:
-    value = float(row["threshold"])
-    return f"over {value:.0%}" if row["kind"] == "quota_share" else f"threshold {value:g}"
+def _events(names: str | None) -> str:
+    parts = (names or "").split(";")
+    return " or ".join(_EVENTS.get(name, name.replace("_", " ")) for name in parts)
 
 
 def _has_it(facts: ModelFacts, signal: str) -> str:

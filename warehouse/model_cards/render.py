@@ -42,6 +42,7 @@ class Table:
 
 Block = Heading | Text | Bullets | Note | Table
 
+_SHORT = 12  # characters that are not worth a second line
 _MARK = {"good": "OK", "watch": "Note", "bad": "Attention"}
 
 _STYLE = """
@@ -61,7 +62,8 @@ ul { padding-left: 1.2rem; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th { text-align: left; color: var(--soft); font-weight: 600; }
 th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-th.figure, td.figure { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th.figure, td.figure { text-align: right; font-variant-numeric: tabular-nums; }
+td.figure, td.short { white-space: nowrap; }
 .note { margin: .6rem 0; padding: .5rem .8rem;
   border-left: 4px solid #8a6d00; background: #fff8e1; }
 .note.good { border-color: #1b7a3d; background: #e9f6ee; }
@@ -125,7 +127,8 @@ def _html(block: Block) -> str:
             body = "\n".join(
                 "<tr>"
                 + "".join(
-                    f"<td{_figure(i in figures)}{_bar(block.bars.get((n, i)))}>{escape(cell)}</td>"
+                    f"<td{_figure(i in figures, cell)}{_bar(block.bars.get((n, i)))}>"
+                    f"{escape(cell)}</td>"
                     for i, cell in enumerate(row)
                 )
                 + "</tr>"
@@ -138,8 +141,10 @@ def _html(block: Block) -> str:
     raise TypeError(f"no block of a document: {block!r}")
 
 
-def _figure(is_figure: bool) -> str:
-    return ' class="figure"' if is_figure else ""
+def _figure(is_figure: bool, cell: str = "") -> str:
+    if is_figure:
+        return ' class="figure"'
+    return ' class="short"' if 0 < len(cell) <= _SHORT else ""
 
 
 def _bar(share: float | None) -> str:

@@ -62,7 +62,10 @@ all_suppressed as (
         {{ add_days('movements.movement_date', 'suppressions.within_days') }} as to_date
     from movements
     inner join suppressions on suppressions.reason = 'recently_expanded'
-    where movements.movement_type = 'expansion'
+    where
+        movements.movement_type = 'expansion'
+        -- a discount that ended is nothing bought
+        and movements.cause in (select kind_causes.cause from kind_causes)
     union all
     select
         'recently_touched' as reason,

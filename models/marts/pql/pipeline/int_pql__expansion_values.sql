@@ -16,6 +16,10 @@ people_joined as (
     select * from {{ ref('int_core__account_people_joined') }}
 ),
 
+account_people as (
+    select * from {{ ref('bridge_account_people') }}
+),
+
 people as (
     select * from {{ ref('dim_people') }}
 ),
@@ -69,11 +73,16 @@ members as (
         people_joined.account_id,
         people_joined.person_id,
         cast(people_joined.joined_at as date) as joined_date,
+        greatest(cast(people_joined.joined_at as date), account_people.known_date) as known_date,
         people.title,
         case when people.is_business_email then people.email_domain end as email_domain,
         payers.first_paid_date
     from people_joined
     inner join payers on people_joined.account_id = payers.account_id
+    inner join account_people
+        on
+            people_joined.account_id = account_people.account_id
+            and people_joined.person_id = account_people.person_id
     inner join people on people_joined.person_id = people.person_id
     where people.signed_up_at is not null
 ),
@@ -107,6 +116,7 @@ departments as (
         members.account_id,
         members.person_id,
         members.joined_date,
+        members.known_date,
         members.first_paid_date,
         personas.persona,
         personas.priority,
@@ -129,14 +139,16 @@ arrivals as (
     select
         'new_people' as measure,
         account_id,
-        joined_date as arrived_date
+        joined_date as arrived_date,
+        known_date
     from members
     where joined_date > first_paid_date
     union all
     select
         'new_departments' as measure,
         account_id,
-        min(joined_date) as arrived_date
+        min(joined_date) as arrived_date,
+        min(known_date) as known_date
     from departments_of_people
     group by account_id, persona
     having min(joined_date) > min(first_paid_date)
@@ -144,7 +156,8 @@ arrivals as (
     select
         'new_domains' as measure,
         account_id,
-        min(joined_date) as arrived_date
+        min(joined_date) as arrived_date,
+        min(known_date) as known_date
     from members
     where email_domain is not null
     group by account_id, email_domain
@@ -187,7 +200,7 @@ stays as (
     select
         signals.signal_key,
         arrivals.account_id,
-        arrivals.arrived_date as from_date,
+        arrivals.known_date as from_date,
         {{ add_days('arrivals.arrived_date', 'signals.window_days') }} as to_date,
         1 as count_now,
         0 as count_before

@@ -240,7 +240,8 @@ rates as (
         questions.expected_low,
         questions.expected_high,
         questions.red_below,
-        questions.red_above
+        questions.red_above,
+        questions.expected_median_days
     from subjects_counted
     inner join questions
         on
@@ -277,6 +278,7 @@ final as (
             when coalesce(expected_low, expected_high) is null then 'no_target'
             else 'as_expected'
         end as state,
+        case when is_mature then median_days < expected_median_days end as is_in_time,
         -- measures
         count_qualified,
         count_already,
