@@ -33,6 +33,8 @@ OPEN = ("pending", "engaged")
 (_OUTCOME, _REPORT, _TOUCH, _EXPIRY, _SLA, _QUALIFIES, _ASSIGNS) = range(7)
 ASSIGNMENTS = ("assigned", "reassigned", "not_reassigned")
 Row = dict[str, Any]
+_Line = tuple[str, str | None]
+"""Team, and the named owner where there is one."""
 _ALWAYS: OpenSpan = (datetime.min, None)
 
 
@@ -243,7 +245,6 @@ class _Handoff:
     reason: str | None = None
     owner_id: str | None = None
     first_owner_id: str | None = None
-    waits_because: str | None = None
     routed_at: datetime | None = None
     engaged_at: datetime | None = None
     first_touch_at: datetime | None = None
@@ -264,6 +265,14 @@ class _Handoff:
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def line(self) -> _Line:
+        return (self.team or "", self.preferred_owner_id)
+
+    @property
+    def place(self) -> tuple[timedelta, datetime, str]:
+        return (self.rule.sla, self.qualified_at, self.handoff_id)
 
 
 class _Fold:
@@ -291,7 +300,10 @@ class _Fold:
         self.load: dict[str, int] = defaultdict(int)
         self.turn: dict[tuple[str, str], int] = {}
         self.turns = 0
-        self.waiting: dict[str, _Handoff] = {}
+        # those without an owner, in the order they are served, by whom they can go to
+        self.waiting: dict[_Line, list[tuple[Any, ...]]] = defaultdict(list)
+        self.stuck: dict[_Line, tuple[datetime, str]] = {}  # when last, and why
+        self.open_of: dict[str, dict[str, _Handoff]] = defaultdict(dict)  # account: model
         self.wants_another: dict[str, _Handoff] = {}
         self.will_assign: datetime | None = None
         self.of_team: dict[str, list[Member]] = defaultdict(list)
@@ -529,7 +541,8 @@ class _Fold:
             clock_started_at=at,
         )
         self.open[key] = self.last[key] = self.all[handoff.handoff_id] = handoff
-        self.waiting[handoff.handoff_id] = handoff
+        self.open_of[handoff.account_id][handoff.model_key] = handoff
+        self._wait(handoff)
         self._event(at, handoff, "created", to_status="pending", source="rule")
         self._watch_expiry(handoff)
         self._restart_clock(at, handoff)
@@ -539,6 +552,8 @@ class _Fold:
         if rule is None or rule.sla >= handoff.rule.sla:
             return
         handoff.tier, handoff.rule, handoff.raised_at = tier, rule, at
+        if handoff.owner_id is None:
+            self._wait(handoff)
         self._event(at, handoff, "tier_raised", reason=tier, source="rule")
         if handoff.first_touch_at is None:
             handoff.kept_due_at, handoff.clock_started_at = handoff.due_at, at
@@ -554,29 +569,59 @@ class _Fold:
         if at <= self.until:
             self.wants_another.clear()
             return
-        for handoff in sorted(
-            self.waiting.values(), key=lambda h: (h.rule.sla, h.qualified_at, h.handoff_id)
-        ):
-            member = self._choose(at, handoff)
-            if member is not None:
-                self._assign(at, handoff, member, "assigned")
+        self._serve(at)
         for handoff in sorted(self.wants_another.values(), key=lambda h: h.handoff_id):
-            member = self._choose(at, handoff)
+            member, _ = self._choose(at, handoff)
             if member is not None:
-                self._assign(at, handoff, member, "reassigned")
+                self._assign(at, handoff, member, "reassigned", "in_turn")
             else:
                 self._event(at, handoff, "not_reassigned", reason="nobody_free", source="rule")
         self.wants_another.clear()
 
-    def _choose(self, at: datetime, handoff: _Handoff) -> Member | None:
-        """Whose turn it is: of those who are here and have room, who was chosen longest ago."""
+    def _wait(self, handoff: _Handoff) -> None:
+        heapq.heappush(self.waiting[handoff.line], (*handoff.place, handoff))
+
+    def _serve(self, at: datetime) -> None:
+        """Owners for what waits: over all lines the most urgent first, then the oldest. A line
+        for which nobody is free is left alone: choosing others only makes fewer free."""
+        heads = [(line[0][:-1], name) for name in sorted(self.waiting, key=str)
+                 if (line := self._line(name))]  # fmt: skip
+        heapq.heapify(heads)
+        while heads:
+            _, name = heapq.heappop(heads)
+            line = self._line(name)
+            handoff: _Handoff = line[0][-1]
+            member, reason = self._choose(at, handoff)
+            if member is None:
+                self.stuck[name] = (at, reason)
+                continue
+            stuck_at, why = self.stuck.get(name, (datetime.min, ""))
+            is_named = member.owner_id == handoff.preferred_owner_id
+            had_to_wait = stuck_at >= handoff.qualified_at
+            reason = "named_account" if is_named else why if had_to_wait else "in_turn"
+            heapq.heappop(line)
+            self._assign(at, handoff, member, "assigned", reason)
+            if line := self._line(name):
+                heapq.heappush(heads, (line[0][:-1], name))
+
+    def _line(self, name: _Line) -> list[tuple[Any, ...]]:
+        """Who waits there, without those at its head who wait no more, or elsewhere in it."""
+        line = self.waiting[name]
+        while line:
+            handoff: _Handoff = line[0][-1]
+            if handoff.is_open and handoff.owner_id is None and line[0][:-1] == handoff.place:
+                break
+            heapq.heappop(line)
+        return line
+
+    def _choose(self, at: datetime, handoff: _Handoff) -> tuple[Member | None, str]:
+        """Whose turn it is: of those who are here and have room, who was chosen longest ago.
+        Where there is nobody: why."""
         if handoff.preferred_owner_id and handoff.owner_id is None:
             named = self.rules.members.get(handoff.preferred_owner_id)
             if named is not None and named.is_here(at):
-                if self.load[named.owner_id] < named.capacity:
-                    return named
-                handoff.waits_because = "named_owner_full"
-                return None
+                is_free = self.load[named.owner_id] < named.capacity
+                return (named, "") if is_free else (None, "named_owner_full")
         team = handoff.team or ""
         members = [
             m
@@ -586,14 +631,13 @@ class _Fold:
         here = [m for m in members if m.is_here(at)]
         free = [m for m in here if self.load[m.owner_id] < m.capacity]
         if not free:
-            handoff.waits_because = (
-                "nobody_in_team" if not members else "team_away" if not here else "team_full"
-            )
-            return None
-        return min(
+            why = "nobody_in_team" if not members else "team_away" if not here else "team_full"
+            return None, why
+        chosen = min(
             free,
             key=lambda m: (self.turn.get((team, m.owner_id), 0), m.teams[team], m.owner_id),
         )
+        return chosen, ""
 
     def _was_assigned(self, at: datetime, row: Row) -> None:
         handoff = self.all.get(row["handoff_id"])
@@ -607,7 +651,7 @@ class _Fold:
         member = self.rules.members.get(row["owner_id"]) or Member(
             row["owner_id"], 0, self.rules.default_working, here=()
         )
-        self._assign(at, handoff, member, row["event"], row)
+        self._assign(at, handoff, member, row["event"], row["reason"], row["capacity"])
 
     def _assign(
         self,
@@ -615,13 +659,13 @@ class _Fold:
         handoff: _Handoff,
         member: Member,
         event: str,
-        before: Row | None = None,
+        reason: str,
+        capacity: int | None = None,
     ) -> None:
         if handoff.owner_id is not None:
             self.load[handoff.owner_id] -= 1
             handoff.count_reassigned += 1
             self._will_assign(at)
-        self.waiting.pop(handoff.handoff_id, None)
         self.load[member.owner_id] += 1
         if handoff.team in member.teams:
             self.turns += 1
@@ -630,20 +674,17 @@ class _Fold:
         handoff.first_owner_id = handoff.first_owner_id or member.owner_id
         handoff.had_owners.add(member.owner_id)
         handoff.routed_at = at
-        is_named = member.owner_id == handoff.preferred_owner_id
-        reason = "named_account" if is_named else handoff.waits_because or "in_turn"
         open_after = self.load[member.owner_id]
-        capacity = before["capacity"] if before else member.capacity
+        capacity = member.capacity if capacity is None else capacity
         self._event(
             at, handoff, event,
-            reason=before["reason"] if before else reason,
+            reason=reason,
             source="rule",
             open_after=open_after,
             capacity=capacity,
             # what was decided stands, though by what is known now there was no room
             flag="history_restated" if open_after > capacity else None,
         )  # fmt: skip
-        handoff.waits_because = None
         if handoff.due_at is None or event == "assigned":
             self._restart_clock(at, handoff)
 
@@ -655,7 +696,7 @@ class _Fold:
         self._event(at, handoff, "moved", before, status, reason=reason, source=source)
         key = (handoff.model_key, handoff.account_id)
         self.open.pop(key, None)
-        self.waiting.pop(handoff.handoff_id, None)
+        self.open_of[handoff.account_id].pop(handoff.model_key, None)
         self.wants_another.pop(handoff.handoff_id, None)
         if handoff.owner_id is not None:
             self.load[handoff.owner_id] -= 1
@@ -677,8 +718,7 @@ class _Fold:
     # what happens ----------------------------------------------------------------------------
 
     def _of_account(self, account_id: str) -> list[_Handoff]:
-        models = sorted({model for model, _ in self.rules.tiers} | {m for m, _ in self.open})
-        return [self.open[m, account_id] for m in models if (m, account_id) in self.open]
+        return [handoff for _, handoff in sorted(self.open_of[account_id].items())]
 
     def _is_touched(self, at: datetime, account_id: str, touch: Touch) -> None:
         for handoff in self._of_account(account_id):
@@ -895,6 +935,7 @@ class _Fold:
         assigned_at = h.routed_at
         if assigned_at is not None and synced_at is not None:
             assigned_at = max(assigned_at, synced_at)
+        workable_at = self._workable_at(h, working, pauses, assigned_at)
         sla_minutes = int(h.rule.sla.total_seconds() // 60)
 
         def between(first: datetime | None, last: datetime | None, prefix: str) -> Row:
@@ -919,11 +960,12 @@ class _Fold:
             "owner_id": h.owner_id,
             "first_owner_id": h.first_owner_id,
             "status": h.status,
-            "reason": h.reason if not h.is_open else h.waits_because if not h.owner_id else None,
+            "reason": self._waits_because(h) if h.is_open else h.reason,
             "qualified_at": h.qualified_at,
             "synced_at": synced_at,
             "routed_at": h.routed_at,
             "assigned_at": assigned_at,
+            "workable_at": workable_at,
             "first_touch_at": h.first_touch_at,
             "first_touch_source": h.first_touch_source,
             "first_touch_owner_id": h.first_touch_owner_id,
@@ -940,7 +982,25 @@ class _Fold:
             **between(synced_at, assigned_at, "sync"),
             **between(assigned_at, h.first_touch_at, "human"),
             **between(h.clock_started_at, h.first_touch_at, "response"),
+            "answer_minutes": between(workable_at, h.first_touch_at, "x")["x_wall_minutes"],
         }
+
+    def _workable_at(
+        self,
+        h: _Handoff,
+        working: WorkingTime,
+        pauses: list[OpenSpan],
+        assigned_at: datetime | None,
+    ) -> datetime | None:
+        """The first moment of the owner's working time in which the owner had it."""
+        if assigned_at is None:
+            return None
+        tick = timedelta(microseconds=1)
+        after_a_tick = working.due(assigned_at, tick, pauses)
+        return None if after_a_tick is None else after_a_tick - tick
+
+    def _waits_because(self, h: _Handoff) -> str | None:
+        return None if h.owner_id else self.stuck.get(h.line, (None, None))[1]
 
     def _sla_state(self, h: _Handoff, ends: datetime) -> str:
         answered_at = h.first_touch_at or ends

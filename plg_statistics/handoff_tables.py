@@ -51,11 +51,12 @@ LOG = pa.schema([
     ("reasons", _TEXT), ("detail", _TEXT), ("source", _TEXT), ("is_applied", _BOOL),
     ("flag", _TEXT), ("open_after", _INT), ("capacity", _INT), ("step", _TEXT),
     ("action", _TEXT), ("share", pa.float64()), ("recipient_email", _TEXT),
-    ("synced_at", _TIME), ("routed_at", _TIME), ("assigned_at", _TIME),
+    ("synced_at", _TIME), ("routed_at", _TIME), ("assigned_at", _TIME), ("workable_at", _TIME),
     ("first_touch_at", _TIME), ("first_touch_source", _TEXT), ("first_touch_owner_id", _TEXT),
     ("engaged_at", _TIME), ("last_touch_at", _TIME), ("raised_at", _TIME), ("due_at", _TIME),
     ("closed_at", _TIME), ("sla_minutes", _INT), ("sla_state", _TEXT),
     ("count_reassigned", _INT), ("count_illegal", _INT), *((name, _INT) for name in _DELAYS),
+    ("answer_minutes", _INT),
 ])  # fmt: skip
 
 Tables = Mapping[str, Sequence[Row]]

@@ -50,6 +50,7 @@
         cast(null as timestamp_ntz) as synced_at,
         cast(null as timestamp_ntz) as routed_at,
         cast(null as timestamp_ntz) as assigned_at,
+        cast(null as timestamp_ntz) as workable_at,
         cast(null as timestamp_ntz) as first_touch_at,
         cast(null as string) as first_touch_source,
         cast(null as string) as first_touch_owner_id,
@@ -69,6 +70,7 @@
         cast(null as bigint) as human_minutes,
         cast(null as bigint) as human_wall_minutes,
         cast(null as bigint) as response_minutes,
-        cast(null as bigint) as response_wall_minutes
+        cast(null as bigint) as response_wall_minutes,
+        cast(null as bigint) as answer_minutes
     limit 0)
 {%- endmacro %}

@@ -43,6 +43,7 @@ final as (
         handoff_log.sync_wall_minutes,
         handoff_log.human_wall_minutes,
         handoff_log.response_wall_minutes,
+        handoff_log.answer_minutes,
         handoff_log.count_reassigned,
         handoff_log.count_illegal as count_illegal_moves,
 
@@ -50,6 +51,7 @@ final as (
         handoff_log.synced_at,
         handoff_log.routed_at,
         handoff_log.assigned_at,
+        handoff_log.workable_at,
         handoff_log.raised_at,
         handoff_log.first_touch_at,
         handoff_log.engaged_at,

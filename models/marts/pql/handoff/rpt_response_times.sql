@@ -9,7 +9,8 @@ buckets as (
 ),
 
 handoffs_timed as (
-    -- by the wall clock: the one the customer has
+    -- by the wall clock, from when its owner could begin: whoever qualifies at midnight can be
+    -- called by nobody within the hour
     select
         handoffs.model_key,
         handoffs.tier,
@@ -20,8 +21,8 @@ handoffs_timed as (
     from handoffs
     left join buckets
         on
-            handoffs.response_wall_minutes >= buckets.from_minutes
-            and (handoffs.response_wall_minutes < buckets.below_minutes or buckets.below_minutes is null)
+            handoffs.answer_minutes >= buckets.from_minutes
+            and (handoffs.answer_minutes < buckets.below_minutes or buckets.below_minutes is null)
 ),
 
 handoffs_cut as (
