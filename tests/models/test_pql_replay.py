@@ -1,6 +1,6 @@
-"""The PQL scores night after night, over a landing folder that grows, late and corrected.
+"""The PQL scores build after build, over a landing folder that grows, late and corrected.
 
-Each night what the warehouse says of that day is kept outside of it. In the end everything is made
+After each build what the warehouse says of the days since the last is kept outside of it. In the end everything is made
 anew from the memory, and must say of each of these days what was said on it.
 """
 
@@ -18,8 +18,8 @@ from warehouse.settings import Settings
 pytestmark = [pytest.mark.pipeline, pytest.mark.proof]
 
 FIRST_NIGHT = date(2026, 2, 20)
-NIGHTS = 30
-MODELS = tuple(naive.models())
+BUILDS = 10
+DAYS_A_BUILD = 3  # a build closes three days: 30 in all
 
 
 def build(home, as_of: datetime, *arguments: str) -> duckdb.DuckDBPyConnection:
@@ -80,33 +80,36 @@ def nights(tmp_path_factory):
         kept_back += [call] if late else []
     assert len(kept_back) > 20
     said = {}
-    for number in range(NIGHTS):
-        night = FIRST_NIGHT + timedelta(days=number)
+    for number in range(BUILDS):
+        night = FIRST_NIGHT + timedelta(days=DAYS_A_BUILD * number)
         for day in sorted(by_day):
             if day < str(night):
                 write(landing, f"{day}/calls.jsonl", by_day.pop(day))
         moment = f"{night - timedelta(days=1)}T12:00:00.000Z"
         trouble(landing, number, moment)
         with build(home, datetime.combine(night, datetime.min.time())) as connection:
-            said[night - timedelta(days=1)] = day_of(connection, night - timedelta(days=1))
+            for back in range(1, DAYS_A_BUILD + 1):
+                day = night - timedelta(days=back)
+                if number or back == 1:
+                    said[day] = day_of(connection, day)
     return home, said
 
 
 def trouble(landing, number: int, moment: str) -> None:
     """What identity and companies do to a warehouse that remembers too little."""
     base = {"timestamp": moment, "receivedAt": moment}
-    if number == 4:  # two logins turn out to be one person
+    if number == 1:  # two logins turn out to be one person
         write(landing, "trouble/alias.jsonl", [
             base | {"messageId": "t1", "type": "alias", "previousId": "usr_acc_06_p1",
                     "userId": "usr_acc_06_p0"},
         ])  # fmt: skip
-    if number == 7:  # somebody's work is mainly in another account from now on
+    if number == 2:  # somebody's work is mainly in another account from now on
         write(landing, "trouble/moved.jsonl", [
             base | {"messageId": f"t7_{n}", "type": "track", "event": "query_run",
                     "userId": "usr_acc_07_p0", "context": {"groupId": "acc_09"}}
             for n in range(400)
         ])  # fmt: skip
-    if number == 10:  # a device is found to be somebody's, with a past
+    if number == 3:  # a device is found to be somebody's, with a past
         past = {"timestamp": moment, "type": "track", "event": "pricing_page_viewed",
                 "anonymousId": "dev_unknown"}  # fmt: skip
         write(landing, "trouble/device.jsonl", [
@@ -115,25 +118,25 @@ def trouble(landing, number: int, moment: str) -> None:
             base | {"messageId": "t10_b", "type": "identify", "anonymousId": "dev_unknown",
                     "userId": "usr_acc_10_p0"},
         ])  # fmt: skip
-    if number == 13:  # company data is corrected, and comes for one nobody had
+    if number == 4:  # company data is corrected, and comes for one nobody had
         path = landing / "firmographics" / "later.csv"
         path.write_text(
             "domain,company,employees,industry,country,tech_stack,hiring_signals,ip_ranges\n"
             "company00.com,,8,Mining,US,excel,,\ncompany05.com,,900,Software,US,dbt,analyst,\n"
         )
-    if number == 16:  # the contract of a payer turns out to have begun a week ago
+    if number == 5:  # the contract of a payer turns out to have begun a week ago
         path = landing / "contracts" / "later.csv"
         path.write_text(
             "account,start,end,annual_value,currency,seats,billing_frequency,signed_date,owner\n"
             "acc_08,2026-03-01,2027-02-28,12000.00,USD,10,annual,2026-03-01,rep\n"
         )
-    if number == 19:  # a ticket that was opened a week ago
+    if number == 6:  # a ticket that was opened a week ago
         path = landing / "support_tickets" / "later.csv"
         path.write_text(
             "id,account,requester,opened,first_response,resolved,channel,deflected_by\n"
             "t_late,acc_00,,2026-03-04T10:00:00Z,,,chat,none\n"
         )
-    if number == 22:  # an event of tomorrow, by a clock that is ahead
+    if number == 7:  # an event of tomorrow, by a clock that is ahead
         tomorrow = moment.replace("T12", "T23")
         write(landing, "trouble/ahead.jsonl", [
             base | {"messageId": "t22", "type": "track", "event": "teammate_invited",
@@ -149,14 +152,14 @@ def test_made_anew_from_the_memory_every_day_says_what_was_said_on_it(nights):
     with build(home, datetime.combine(last, datetime.min.time()), "--full-refresh") as connection:
         now = {day: day_of(connection, day) for day in said}
         log = connection.execute("select count(distinct score_date) from pql.fct_score_log")
-        assert log.fetchone()[0] == NIGHTS
+        assert log.fetchone()[0] == len(said)
         alive = {
             entity
             for (entity,) in connection.execute(
                 "select account_id from core.dim_accounts union select person_id from core.dim_people"
             ).fetchall()
         }
-    assert len(said) == NIGHTS
+    assert len(said) == (BUILDS - 1) * DAYS_A_BUILD + 1
     gone = 0
     for day, tables in said.items():
         for table, rows in tables.items():
@@ -170,18 +173,18 @@ def test_made_anew_from_the_memory_every_day_says_what_was_said_on_it(nights):
 def test_a_look_at_the_past_says_what_was_said_then_and_forgets_nothing(nights):
     home, said = nights
     days = sorted(said)
-    with build(home, datetime.combine(days[11], datetime.min.time())) as connection:
+    with build(home, datetime.combine(days[12], datetime.min.time())) as connection:
         assert connection.execute("select max(score_date) from pql.fct_scores").fetchone() == (
-            days[10],
+            days[11],
         )
-        found = day_of(connection, days[10])["fct_scores"]
+        found = day_of(connection, days[11])["fct_scores"]
         alive = {row[1] for row in found}
-        assert found == [row for row in said[days[10]]["fct_scores"] if row[1] in alive]
+        assert found == [row for row in said[days[11]]["fct_scores"] if row[1] in alive]
     last = days[-1] + timedelta(days=1)
     with build(home, datetime.combine(last, datetime.min.time())) as connection:
         assert day_of(connection, days[-1])["fct_scores"] == said[days[-1]]["fct_scores"]
         logged = connection.execute("select count(distinct score_date) from pql.fct_score_log")
-        assert logged.fetchone()[0] == NIGHTS
+        assert logged.fetchone()[0] == len(said)
 
 
 def test_the_trouble_was_seen_from_the_night_it_was_heard_of(nights):
@@ -189,14 +192,15 @@ def test_the_trouble_was_seen_from_the_night_it_was_heard_of(nights):
     _, said = nights
     days = sorted(said)
 
-    def points(night: int, account: str, signal: str) -> list:
+    def points(day: int, account: str, signal: str) -> list:
         return [
             row[3]
-            for row in said[days[night]]["fct_score_reasons"]
+            for row in said[days[day]]["fct_score_reasons"]
             if row[:3] == ("handoff_normalised", account, signal)
         ]
 
-    assert points(12, "acc_00", "company_size") != [] == points(13, "acc_00", "company_size")
+    # the n-th build closes the three days from 3n - 2 on
+    assert points(9, "acc_00", "company_size") != [] == points(10, "acc_00", "company_size")
     scored = [{row[1] for row in said[day]["fct_scores"]} for day in days]
-    assert "acc_08" in scored[15] and "acc_08" not in scored[16]
-    assert points(18, "acc_00", "support_tickets") != points(19, "acc_00", "support_tickets")
+    assert "acc_08" in scored[12] and "acc_08" not in scored[13]
+    assert points(15, "acc_00", "support_tickets") != points(16, "acc_00", "support_tickets")
