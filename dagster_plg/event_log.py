@@ -30,10 +30,11 @@ class KeptOpenEventLogStorage(SqliteEventLogStorage):
         return cls(inst_data=inst_data, **config_value)
 
     def __init__(self, *args, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
-        self._db_lock = threading.RLock()  # Dagster's own is not taken twice by one thread
+        # Dagster's own constructor connects where there is no file yet
         self._depth = 0
         self._writing: dict[str, tuple[sa.Connection, int]] = {}
+        super().__init__(*args, **kwargs)
+        self._db_lock = threading.RLock()  # Dagster's own is not taken twice by one thread
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[sa.Connection]:
