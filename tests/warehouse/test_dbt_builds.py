@@ -4,10 +4,10 @@ Two tables in a row, ``one`` from the raw dataset and ``two`` from ``one``; what
 run here by hand.
 """
 
-import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -223,8 +223,8 @@ def test_whoever_is_killed_leaves_no_note(settings, far):
     """``far``: after a table was replaced, of which the notes must not say that it is as before."""
     night(settings)
     script = KILLED_IN_THE_MIDDLE.format(
-        tests=os.path.dirname(__file__), home=str(settings.home), far=far
+        tests=str(Path(__file__).parent), home=str(settings.home), far=far
     )
-    killed = subprocess.run([sys.executable, "-c", script], check=False, cwd=os.getcwd())
+    killed = subprocess.run([sys.executable, "-c", script], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert night(settings) == {*LAYER, TEST}
