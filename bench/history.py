@@ -28,7 +28,7 @@ def _night(company: Settings, home: Path, part: int, increment: int, events: int
     for path in files[: len(files) - len(files) // part]:
         path.unlink()
     shelf = home / "held_back"
-    held = hold_back(event_files(settings), increment, events // part)
+    held = hold_back(event_files(settings), increment)
     move(held, settings.landing_dir, shelf)
     plg_run(settings)
     before = int(accepted_events(settings))

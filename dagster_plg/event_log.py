@@ -30,10 +30,10 @@ class KeptOpenEventLogStorage(SqliteEventLogStorage):
         return cls(inst_data=inst_data, **config_value)
 
     def __init__(self, *args, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
-        self._db_lock = threading.RLock()  # Dagster's own is not taken twice by one thread
+        self._lock = threading.RLock()  # Dagster's own is not taken twice by one thread
         self._depth = 0
         self._writing: dict[str, tuple[sa.Connection, int]] = {}
+        super().__init__(*args, **kwargs)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[sa.Connection]:
@@ -57,7 +57,7 @@ class KeptOpenEventLogStorage(SqliteEventLogStorage):
     def _transaction(self, is_kept: bool = False) -> Iterator[None]:
         """Of transactions inside one another the outermost counts, with whether it is kept where
         an error ends it."""
-        with self._db_lock:
+        with self._lock:
             self._depth += 1
             try:
                 yield
@@ -135,7 +135,7 @@ class KeptOpenEventLogStorage(SqliteEventLogStorage):
         return name in found
 
     def dispose(self) -> None:
-        with self._db_lock:
+        with self._lock:
             for engine in self.__dict__.get("_engines", {}).values():
                 engine.dispose()
             self._engines = OrderedDict()

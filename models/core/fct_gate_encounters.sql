@@ -25,15 +25,9 @@ primary_accounts as (
 encounters_bound as (
     select
         details.*,
-        coalesce(user_people.person_id, device_spans.person_id, devices.person_id) as person_id
+        {{ person_of_event() }} as person_id
     from details
-    left join user_people on details.user_id = user_people.user_id
-    left join devices on details.anonymous_id = devices.anonymous_id
-    left join device_spans
-        on
-            details.anonymous_id = device_spans.anonymous_id
-            and details.event_at >= device_spans.valid_from
-            and details.event_at < device_spans.valid_to
+    {{ joins_to_people('details', 'event_at') }}
 ),
 
 final as (

@@ -24,15 +24,9 @@ primary_accounts as (
 loop_events_bound as (
     select
         loop_events.*,
-        coalesce(user_people.person_id, device_spans.person_id, devices.person_id) as person_id
+        {{ person_of_event() }} as person_id
     from loop_events
-    left join user_people on loop_events.user_id = user_people.user_id
-    left join devices on loop_events.anonymous_id = devices.anonymous_id
-    left join device_spans
-        on
-            loop_events.anonymous_id = device_spans.anonymous_id
-            and loop_events.event_at >= device_spans.valid_from
-            and loop_events.event_at < device_spans.valid_to
+    {{ joins_to_people('loop_events', 'event_at') }}
 ),
 
 final as (

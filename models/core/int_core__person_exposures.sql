@@ -28,15 +28,9 @@ exposures_bound as (
         exposures.variant,
         exposures.group_id,
         exposures.exposed_at,
-        coalesce(user_people.person_id, device_spans.person_id, devices.person_id) as person_id
+        {{ person_of_event() }} as person_id
     from exposures
-    left join user_people on exposures.user_id = user_people.user_id
-    left join devices on exposures.anonymous_id = devices.anonymous_id
-    left join device_spans
-        on
-            exposures.anonymous_id = device_spans.anonymous_id
-            and exposures.exposed_at >= device_spans.valid_from
-            and exposures.exposed_at < device_spans.valid_to
+    {{ joins_to_people('exposures', 'exposed_at') }}
 ),
 
 final as (

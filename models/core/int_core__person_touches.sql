@@ -19,7 +19,7 @@ device_spans as (
 final as (
     select
         touches.message_id,
-        coalesce(user_people.person_id, device_spans.person_id, devices.person_id) as person_id,
+        {{ person_of_event() }} as person_id,
         touches.anonymous_id,
         touches.channel,
         touches.source,
@@ -31,13 +31,7 @@ final as (
         touches.landing_url,
         touches.touched_at
     from touches
-    left join user_people on touches.user_id = user_people.user_id
-    left join devices on touches.anonymous_id = devices.anonymous_id
-    left join device_spans
-        on
-            touches.anonymous_id = device_spans.anonymous_id
-            and touches.touched_at >= device_spans.valid_from
-            and touches.touched_at < device_spans.valid_to
+    {{ joins_to_people('touches', 'touched_at') }}
 )
 
 select * from final

@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from dagster import DagsterInstance, job, op
+from dagster import DagsterEventType, DagsterInstance, asset, job, materialize, op
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from dagster_plg.event_log import KeptOpenEventLogStorage
@@ -67,3 +67,46 @@ def test_wiped_runs_leave_a_log_that_works(instance):
     instance.event_log_storage.wipe()
     run_id = small_job.execute_in_process(instance=instance).run_id
     assert instance.all_logs(run_id)
+
+
+def test_events_told_together_are_there_at_the_end_and_one_alone_at_once(instance):
+    run = instance.create_run_for_job(small_job)
+    other = SqliteEventLogStorage(str(_runs_folder(instance)))
+    other.register_instance(instance)
+
+    def stored() -> list[str]:
+        return [event.message for event in other.get_logs_for_run(run.run_id)]
+
+    instance.report_engine_event("alone", run)
+    assert stored() == ["alone"]
+    with pytest.raises(KeyboardInterrupt), instance.event_log_storage.together():
+        instance.report_engine_event("one", run)
+        instance.report_engine_event("two", run)
+        assert stored() == ["alone"]
+        raise KeyboardInterrupt
+    assert stored() == ["alone", "one", "two"]  # what was told stays told
+
+
+def test_an_event_that_cannot_be_stored_whole_is_not_stored_in_part(instance):
+    """In the run's own file and in the index of all runs, or in neither."""
+
+    @asset
+    def a_table():
+        pass
+
+    storage = instance.event_log_storage
+    assert materialize([a_table], instance=instance).success
+    written = len(instance.fetch_materializations(a_table.key, limit=10).records)
+    with storage._connect("index") as connection:
+        connection.exec_driver_sql(
+            "create trigger refused before update on asset_keys begin "
+            "select raise(abort, 'disk full'); end"
+        )
+    run = instance.create_run_for_job(small_job)
+    entry = instance.all_logs(
+        instance.get_runs()[1].run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION
+    )[0]
+    with pytest.raises(Exception, match="disk full"):
+        storage.store_event(entry._replace(run_id=run.run_id))
+    assert len(instance.fetch_materializations(a_table.key, limit=10).records) == written
+    assert not instance.all_logs(run.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)

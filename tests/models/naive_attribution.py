@@ -129,7 +129,8 @@ class Company:
         began = touch.at
         for sent, accepted, from_account, inviter in self.invited[invitee]:
             if sent <= touch.at <= accepted:
-                if account in {from_account, *self.accounts_of.get(inviter, ())}:
+                senders = {from_account} if from_account else self.accounts_of.get(inviter, ())
+                if account in senders:
                     return False
                 began = min(began, sent)
         signed_up = self.signed_up.get(account)

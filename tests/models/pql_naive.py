@@ -6,10 +6,12 @@ again, and what was not yet received is skipped. Only the seeds (rules as data) 
 
 import csv
 import json
+import math
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from pathlib import Path
 
 from warehouse.settings import PROJECT_ROOT
@@ -43,9 +45,11 @@ class Reason:
     evidence_count: int
     last_seen_at: datetime | None
     is_missing: bool
+    decayed: Decimal = Decimal(0)  # before a normalised model divides, to six decimals
+    category: str = ""
 
 
-@dataclass
+@dataclass(eq=False)
 class Company:
     """What happened, what was sent, and what is known about each account."""
 
@@ -60,6 +64,7 @@ class Company:
     contracts: list[tuple[str, date, date]] = field(default_factory=list)
 
 
+@cache
 def seed_rows(name: str) -> list[dict]:
     with (PROJECT_ROOT / "seeds" / f"{name}.csv").open(newline="") as lines:
         return list(csv.DictReader(lines))
@@ -74,6 +79,10 @@ HABITS = {  # events a day and person while keen
     "pricing_page_viewed": 0.08,
     "support_contacted": 0.04,
     "logged_in": 0.9,
+    "limit_reached": 0.06,
+    "alert_created": 0.08,
+    "checkout_started": 0.05,
+    "checkout_completed": 0.02,
 }
 
 
@@ -87,6 +96,11 @@ def make_company(seed: int, accounts: int = 14) -> Company:
     _call(company, "loner", None, "track", FIRST_DAY, event="signed_up")
     # a contractor's work counts where it was done
     _track(company, "acc_01", "acc_00_p0", "query_run", FIRST_DAY + 40 * DAY, chance)
+    _burst(company, chance, "acc_01", "api_called", days=12, times=10, minutes=1)
+    _burst(company, chance, "acc_06", "query_run", days=4, times=22, minutes=7)
+    _burst(company, chance, "acc_07", "query_run", days=6, times=3, minutes=100)
+    _burst(company, chance, "acc_08", "teammate_invited", days=2, times=3, minutes=9)
+    _burst(company, chance, "acc_08", "alert_created", days=2, times=1, minutes=9)
     # paying for a while, paying still, paying to the very last day
     company.contracts = [
         ("acc_02", date(2026, 2, 10), date(2026, 3, 20)),
@@ -163,6 +177,11 @@ def _firmographics(number: int) -> tuple[int | None, str | None, str | None]:
     ][number % 6 % 5]
 
 
+def hiring_of(account: str) -> str:
+    """Open positions the supplier of company data names."""
+    return "data engineer" if account in ("acc_00", "acc_06", "acc_07") else ""
+
+
 def _live(company: Company, chance: random.Random, account: str, person: str, signup: datetime):
     """Keen for some weeks, away for some, perhaps back."""
     keen = [(0, chance.randrange(3, 30)), (chance.randrange(40, 60), chance.randrange(61, 80))]
@@ -173,6 +192,14 @@ def _live(company: Company, chance: random.Random, account: str, person: str, si
                     at = signup + timedelta(days=day, seconds=chance.randrange(1, 80_000))
                     _track(company, account, person, name, at, chance)
                     rate /= 2
+
+
+def _burst(company, chance, account: str, name: str, days: int, times: int, minutes: int):
+    """Many of one event a day, so many minutes apart."""
+    for day in range(days):
+        for number in range(times):
+            at = FIRST_DAY + timedelta(days=35 + day, hours=9, minutes=minutes * number)
+            _track(company, account, f"{account}_p0", name, at, chance)
 
 
 def _report_usage(company: Company, chance: random.Random, account: str, start: datetime):
@@ -258,7 +285,7 @@ def write_landing(company: Company, landing: Path) -> None:
         landing / "firmographics" / "companies.csv",
         "domain,company,employees,industry,country,tech_stack,hiring_signals,ip_ranges",
         [
-            (f"company{account[4:]}.com", "", employees, industry, "US", tools, "", "")
+            (f"company{account[4:]}.com", "", employees, industry, "US", tools, hiring_of(account), "")
             for account, (employees, industry, tools) in company.firmographics.items()
             if tools
         ],
@@ -280,120 +307,259 @@ def now_aware() -> datetime:
 # ------------------------------------------------------------------ its scores
 
 
-def _active_event_names() -> set[str]:
-    return {
-        row["event_name"]
-        for row in seed_rows("event_registry")
-        if row["is_product_activity"] == "true"
-    }
+def models() -> dict[str, dict]:
+    return {row["model_key"]: row for row in seed_rows("pql_models")}
+
+
+def signals_of(model: str) -> list[dict]:
+    return [row for row in seed_rows("pql_signals") if row["model_key"] == model]
+
+
+@cache
+def _event_names(listed: str) -> set[str]:
+    flag = {"*": "is_product_activity", "*power": "is_power_feature"}.get(listed)
+    if flag is None:
+        return set(listed.split(";"))
+    return {row["event_name"] for row in seed_rows("event_registry") if row[flag] == "true"}
 
 
 def _is_paying(company: Company, account: str, day: date) -> bool:
     return any(a == account and start <= day <= end for a, start, end in company.contracts)
 
 
-def _behaviour(events: list[Event], signal: dict, names: set[str], day: date) -> Reason | None:
+def _stretches(events: list[Event]) -> int:
+    """Runs of one person's events without a break of more than half an hour, within a day."""
+    times: dict[tuple, list[datetime]] = {}
+    for event in events:
+        kind = (event.account, event.person, event.name, event.at.date(), event.received.date())
+        times.setdefault(kind, []).append(event.at)
+    return sum(
+        1 + sum(b - a > timedelta(minutes=30) for a, b in zip(row, row[1:], strict=False))
+        for row in map(sorted, times.values())
+    )
+
+
+def _waiting(events: list[Event], signal: dict, seen: list[Event], day: date) -> list[Event]:
+    """Of what was begun, what nothing ended: of a person's day the last counts for all."""
+    until = min(datetime.combine(day, datetime.min.time()) + DAY, AS_OF)
+    ends = set(signal["unless_event_names"].split(";"))
+    begun: dict[tuple, list[Event]] = {}
+    for event in seen:
+        begun.setdefault((event.account, event.person, event.at.date()), []).append(event)
+    found = []
+    for started in begun.values():
+        last = max(event.at for event in started)
+        overdue = last + timedelta(hours=int(signal["threshold"]))
+        ended = any(
+            event.name in ends and event.received.date() <= day and last <= event.at
+            and event.at.date() <= day
+            for event in events
+        )  # fmt: skip
+        if not ended and (overdue <= AS_OF if day == LAST_SCORE_DATE else overdue < until):
+            found += started
+    return found
+
+
+def _behaviour(events: list[Event], signal: dict, day: date) -> Reason | None:
     window = int(signal["window_days"])
+    kind = signal["kind"]
+    names = {"usage_reported"} if kind == "quota_share" else _event_names(signal["event_names"])
     seen = [
         event
         for event in events
         if event.name in names
         and event.received.date() <= day
         and day - window * DAY < event.at.date() <= day
-        and (signal["kind"] != "quota_share" or event.share > Decimal(signal["threshold"]))
+        and (kind != "quota_share" or event.share > Decimal(signal["threshold"]))
     ]
+    by_day: dict[date, int] = {}
+    for event in seen:
+        by_day[event.at.date()] = by_day.get(event.at.date(), 0) + 1
+    if kind == "not_followed":
+        seen = _waiting(events, signal, seen, day)
     count = {
-        "event_count": len(seen),
-        "quota_share": len(seen),
-        "distinct_days": len({event.at.date() for event in seen}),
-        "distinct_users": len({event.person for event in seen}),
-    }[signal["kind"]]
+        "event_count": lambda: len(seen),
+        "quota_share": lambda: len(seen),
+        "not_followed": lambda: len(seen),
+        "session_count": lambda: _stretches(seen),
+        "distinct_days": lambda: len(by_day),
+        "distinct_users": lambda: len({event.person for event in seen}),
+        "busy_days": lambda: sum(n >= int(signal["threshold"]) for n in by_day.values()),
+    }[kind]()
     if count < int(signal["min_count"]):
         return None
     last = max(event.at for event in seen)
-    halvings = Decimal((day - last.date()).days) / Decimal(signal["half_life_days"])
-    points = Decimal(signal["points"]) * Decimal("0.5") ** halvings
-    return Reason(points.quantize(CENT, ROUND_HALF_UP), count, last, False)
+    points = Decimal(signal["points"])
+    if signal["half_life_days"]:
+        age = Decimal((day - last.date()).days)
+        points *= Decimal("0.5") ** (age / Decimal(signal["half_life_days"]))
+    decayed = points.quantize(Decimal("0.000001"), ROUND_HALF_UP)
+    rounded = decayed.quantize(CENT, ROUND_HALF_UP)
+    return Reason(rounded, count, last, False, decayed, signal["category"])
 
 
-def _icp(company: Company, account: str) -> bool | None:
+def _icp(company: Company, account: str) -> dict[str, bool | None]:
     employees, industry, tools = company.firmographics[account]
-    answers = [
-        None if employees is None else 20 <= employees <= 5000,
-        None if industry is None else industry in ICP_INDUSTRIES,
-        None if tools is None else bool(ICP_TOOLS & set(tools.split(";"))),
-    ]
-    if False in answers:
-        return False
-    return None if None in answers else True
+    answers = {
+        "icp_employees": None if employees is None else 20 <= employees <= 5000,
+        "icp_industry": None if industry is None else industry in ICP_INDUSTRIES,
+        "icp_tech_stack": None if tools is None else bool(ICP_TOOLS & set(tools.split(";"))),
+    }
+    known = answers.values()
+    return answers | {"icp_match": False if False in known else None if None in known else True}
 
 
-def _attribute(company: Company, account: str, signal: dict, day: date) -> Reason | None:
-    missing = Reason(Decimal("0.00"), 0, None, True)
-    if signal["attribute"] == "icp_match":
-        answer = _icp(company, account)
-        if answer is None:
-            return missing
-        count = 1 if answer else 0
-    else:
+def _attribute(company: Company, entity: str, account: str, signal: dict, day: date):
+    attribute, count = signal["attribute"], 1
+    if attribute == "employees":
+        employees = company.firmographics[account][0]
+        answer = None if employees is None else employees >= int(signal["threshold"])
+    elif attribute == "hiring_signals":
+        has_row = bool(company.firmographics[account][2]) and int(account[4:]) % 5 != 4
+        answer = bool(hiring_of(account)) if has_row else None
+    elif attribute == "business_email":
         known = [email for since, email in company.emails.get(account, []) if since <= day]
-        if not known:
-            return missing
+        if entity != account:
+            known = [email for email in known if email.split("@")[0].replace(".", "_") == entity]
         count = sum(not email.endswith("@gmail.com") for email in known)
-    if count == 0:
+        answer = count > 0 if known else None
+    else:
+        answer = _icp(company, account)[attribute]
+    if answer is None:
+        return Reason(Decimal("0.00"), 0, None, True, Decimal(0), signal["category"])
+    if not answer:
         return None
-    return Reason(Decimal(signal["points"]).quantize(CENT), count, None, False)
+    points = Decimal(signal["points"]).quantize(CENT)
+    return Reason(points, count, None, False, points, signal["category"])
 
 
-def reasons(company: Company) -> dict[tuple[str, date], dict[str, Reason]]:
-    """Every scored account and day, with the signals that gave points or are unknown."""
-    signals = [row for row in seed_rows("pql_signals") if row["model_key"] == "rubric_150"]
-    active = _active_event_names()
+@cache
+def members(company: Company) -> dict[str, dict[str, date]]:
+    """People of each account, and the day it was first received that they are."""
+    found: dict[str, dict[str, date]] = {}
+    for call in company.calls:
+        account = call.get("groupId") or call.get("context", {}).get("groupId")
+        if account and call.get("userId") and call["type"] in ("track", "group"):
+            people = found.setdefault(account, {})
+            person, day = call["userId"][4:], date.fromisoformat(call["receivedAt"][:10])
+            people[person] = min(people.get(person, day), day)
+    return found
+
+
+def _factor(company: Company, model: str, account: str, count_people: int) -> Decimal:
+    multiplier = 1.0
+    employees = company.firmographics[account][0]
+    for row in seed_rows("pql_potentials"):
+        if row["model_key"] == model and employees is not None:
+            if employees >= int(row["min_employees"]):
+                multiplier = max(multiplier, float(row["multiplier"]))
+    factor = Decimal(multiplier / max(1.0, math.log10(count_people + 1)))
+    return factor.quantize(Decimal("0.000000001"), ROUND_HALF_UP)
+
+
+def _as_the_model_counts(model: dict, signals: list[dict], met: dict, factor: Decimal) -> dict:
+    """Points of each reason: what the method makes of the signals that are met."""
+    rules: dict[str, list[str]] = {}
+    for signal in signals:
+        rules.setdefault(signal["rule_key"] or signal["signal_key"], []).append(
+            signal["signal_key"]
+        )
+    whole = {rule: keys for rule, keys in rules.items() if all(key in met for key in keys)}
+    met = {key: met[key] for keys in whole.values() for key in keys}
+    if model["method"] == "triggers":
+        worth = {rule: sum(met[key].points for key in keys) for rule, keys in whole.items()}
+        strongest = min(worth, key=lambda rule: (-worth[rule], rule), default=None)
+        told = {key for rule, keys in whole.items() if rule != strongest for key in keys}
+        return {
+            key: replace(reason, points=Decimal("0.00")) if key in told else reason
+            for key, reason in met.items()
+        }
+    if model["method"] == "normalised":
+        return {
+            key: reason
+            if reason.category == "fit"
+            else replace(reason, points=(reason.decayed * factor).quantize(CENT, ROUND_HALF_UP))
+            for key, reason in met.items()
+        }
+    return {key: r for key, r in met.items() if r.points or r.is_missing}
+
+
+@cache
+def reasons(company: Company, model_key: str) -> dict[tuple[str, date], dict[str, Reason]]:
+    """Every scored account (or person) and day, with the signals that gave points or are unknown.
+
+    Of a normalised model the points of a reason are rounded each for itself: the warehouse's
+    may be a cent off, so that they add up.
+    """
+    model, signals = models()[model_key], signals_of(model_key)
+    of_users = model["level"] == "user"
     tickets = [
         Event(account, "", "support_ticket_opened", opened, opened)
         for account, opened in company.tickets
     ]
+    people_of = members(company)
     found: dict[tuple[str, date], dict[str, Reason]] = {}
     for account, signed_up in company.signed_up.items():
-        events = [e for e in company.events + tickets if e.account == account]
-        day = signed_up.date()
-        while day <= LAST_SCORE_DATE:
-            if not _is_paying(company, account, day):
-                found[account, day] = by_signal = {}
-                for signal in signals:
-                    if signal["kind"] == "attribute":
-                        reason = _attribute(company, account, signal, day)
-                    else:
-                        listed = set(signal["event_names"].split(";"))
-                        reason = _behaviour(
-                            events, signal, active if listed == {"*"} else listed, day
-                        )
-                    if reason:
-                        by_signal[signal["signal_key"]] = reason
-            day += DAY
+        own = [p for p in people_of[account] if p.startswith(account)] if of_users else [account]
+        for entity in own:
+            events = [
+                event
+                for event in company.events + tickets
+                if (event.person if of_users else event.account) == entity
+            ]
+            day = max(signed_up.date(), min(people_of[account].values()))
+            if of_users:
+                day = max(day, people_of[account][entity])
+            while day <= LAST_SCORE_DATE:
+                if not _is_paying(company, account, day):
+                    met = {}
+                    for signal in signals:
+                        if signal["kind"] == "attribute":
+                            reason = _attribute(company, entity, account, signal, day)
+                        else:
+                            reason = _behaviour(events, signal, day)
+                        if reason:
+                            met[signal["signal_key"]] = reason
+                    count = sum(known <= day for known in people_of[account].values())
+                    factor = _factor(company, model_key, account, count)
+                    made = _as_the_model_counts(model, signals, met, factor)
+                    if not of_users or any(r.category != "fit" for r in made.values()):
+                        found[entity, day] = made
+                day += DAY
     return found
 
 
-def scores(company: Company) -> dict[tuple[str, date], tuple[Decimal, int, str]]:
-    """Points, 1-to-10 score and tier of every scored account and day."""
+@cache
+def scores(company: Company, model_key: str) -> dict[tuple[str, date], tuple[Decimal, int, str]]:
+    """Points, 1-to-10 score and tier of every scored account (or person) and day."""
+    model = models()[model_key]
+    bounds = sorted(
+        ((Decimal(r["min_points"]), r["tier"]) for r in seed_rows("pql_tiers")
+         if r["model_key"] == model_key), reverse=True,
+    )  # fmt: skip
+    low, high = Decimal(model["score_1_points"]), Decimal(model["score_10_points"])
+    people_of = members(company)
     found = {}
-    for key, by_signal in reasons(company).items():
-        points = sum((reason.points for reason in by_signal.values()), Decimal("0.00"))
-        out_of_ten = 1 + (9 * points / 150).quantize(Decimal(1), ROUND_HALF_UP)
-        tier = next(
-            name
-            for name, bound in [("hot", 80), ("warm", 50), ("watching", 30), ("none", 0)]
-            if points >= bound
-        )
-        found[key] = (points, int(out_of_ten), tier)
+    for (entity, day), by_signal in reasons(company, model_key).items():
+        made = by_signal.values()
+        points = sum((reason.points for reason in made), Decimal("0.00"))
+        if model["method"] == "normalised":  # in one piece: no rounding on the way
+            count = sum(known <= day for known in people_of[entity].values())
+            behaviour = sum((r.decayed for r in made if r.category != "fit"), Decimal(0))
+            behaviour *= _factor(company, model_key, entity, count)
+            points = behaviour.quantize(CENT, ROUND_HALF_UP)
+            points += sum((r.points for r in made if r.category == "fit"), Decimal("0.00"))
+        scale = 1 + (9 * (points - low) / (high - low)).quantize(Decimal(1), ROUND_HALF_UP)
+        tier = next(name for bound, name in bounds if points >= bound)
+        found[entity, day] = (points, int(min(10, max(1, scale))), tier)
     return found
 
 
-def transitions(company: Company) -> set[tuple[str, date, str, str]]:
-    """Account, day, tier before, tier after."""
-    tiers = {key: tier for key, (_, _, tier) in scores(company).items()}
+def transitions(company: Company, model_key: str) -> set[tuple[str, date, str, str]]:
+    """Account (or person), day, tier before, tier after."""
+    tiers = {key: tier for key, (_, _, tier) in scores(company, model_key).items()}
     return {
-        (account, day, before, tier)
-        for (account, day), tier in tiers.items()
-        if (before := tiers.get((account, day - DAY), "none")) != tier
+        (entity, day, before, tier)
+        for (entity, day), tier in tiers.items()
+        if (before := tiers.get((entity, day - DAY), "none")) != tier
     }

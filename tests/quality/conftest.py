@@ -85,7 +85,8 @@ create schema seeds;
 create table seeds.event_registry as
     select * from (values ('report_created', 'create_report'), ('signed_up', null))
         as t(event_name, replaces);
-create table seeds.pql_models as select 'rubric_150' as model_key, 150 as max_points;
+create table seeds.pql_models as
+    select 'rubric_150' as model_key, 0 as min_points, 150 as max_points;
 create table seeds.pql_tiers as
     select * from (values ('rubric_150', 'hot', 80), ('rubric_150', 'warm', 50),
         ('rubric_150', 'watching', 30), ('rubric_150', 'none', 0))

@@ -130,9 +130,9 @@ def test_weights_fading_and_unknown_inputs_are_told():
     assert "| pricing viewed | +30 | intent | at least 2: pricing page viewed | 14 days |" in text
     assert "| half in 7 days | 25% |" in text
     assert (
-        "| fits | +20 | fit | the ideal customer profile | as long as it is so | no | 10% |" in text
+        "| fits | +20 | fit | the ideal customer profile | as long as it is so | no | 10.0% |" in text
     )
-    assert "fits: unknown for 15% of them" in text
+    assert "fits: unknown for 15.0% of them" in text
     assert "| hot | 40 | Call | 1 h | 5 | 30% to 40% |" in text
     assert "| none | 0 | Nothing | no deadline | 195 | no target |" in text
 
@@ -176,9 +176,42 @@ def test_proof_is_quoted_with_its_interval_and_what_is_missing_is_not_invented()
         ],
     }  # fmt: skip
     text = text_of(facts(tables=tables))
-    assert "| hot | 120 | 31% (24% to 40%) | not yet measured | 2.5× |" in text
+    assert "| hot | 120 | 31% (24%–40%) | not yet measured | 2.5× |" in text
     assert "| 60 days in shadow | 12 | 60 | NO |" in text
     assert "Conditions for being live not met: 1" in text
+
+
+def test_groups_treated_unlike_and_what_sales_says_are_told():
+    def group(name, measure, value, flag):
+        return {
+            "cut": "hot", "dimension": "segment", "dimension_value": name, "measure": measure,
+            "value": value, "flag": flag, "n_accounts": 40, "threshold_points": Decimal("40"),
+            "best_value": "51-500",
+        }  # fmt: skip
+
+    tables = {
+        "pql.rpt_bias_review": [
+            group("1-50", "selection_rate", 0.05, "act"),
+            group("51-500", "selection_rate", 0.25, "ok"),
+            group("51-500", "recall", None, "too_few"),
+        ],
+        "pql.rpt_pql_feedback": [
+            {"cohort_grain": "total", "tier": "hot", "count_handoffs": 50, "count_answered": 40,
+             "acceptance_rate": 0.55, "rejection_rate": 0.45, "opportunity_rate": None,
+             "close_rate": 0.149, "state": "too_many_rejected_and_too_few_won"},
+        ],
+        "pql.rpt_pql_rejections": [
+            {"signal_key": "all", "reason": "all", "count_rejected": 18},
+            {"signal_key": "all", "reason": "no_budget", "count_rejected": 18},
+        ],
+    }  # fmt: skip
+    blocks = card(facts(tables=tables))
+    (note,) = (block for block in blocks if isinstance(block, Note))
+    assert "segment 1-50" in note.text
+    text = as_markdown(blocks)
+    assert "| segment: 1-50 | 40 | 5.0% | not yet measured | act |" in text
+    assert "| hot | 50 | 40 | 55% | 45% | not yet measured | 14.9% | too many rejected" in text
+    assert "Rejected because: no budget (18)" in text
 
 
 def test_a_live_model_nobody_approved_is_marked():

@@ -90,15 +90,18 @@ def _flags(facts: ModelFacts) -> Iterable[Block]:
         )
     if facts.model["status"] == "live" and not facts.model.get("approved_by"):
         yield Note("It is live, and nobody is named who approved it.", "bad")
-    for row in facts.rows("rpt_bias_review"):
-        if row.get("flag") == "act":
-            yield Note(
-                f"Bias review: {row['dimension']} {row['dimension_value']}, "
-                f"{_MEASURES.get(row['measure'], row['measure']).lower()} "
-                f"({row['cut']} and above): {_percent(row['value'])}, clearly below four fifths of "
-                f"the best group's {_percent(row.get('best_value'))}.",
-                "watch",
-            )
+    uneven = sorted(
+        {
+            f"{_plain(row['dimension'])} {row['dimension_value']}"
+            for row in facts.rows("rpt_bias_review")
+            if row.get("flag") == "act"
+        }
+    )
+    if uneven:
+        yield Note(
+            f"It does not treat all groups alike: {', '.join(uneven)}. See below, and decide "
+            "whether the difference is meant."
+        )
 
 
 def _in_short(facts: ModelFacts) -> Iterable[str]:
@@ -216,6 +219,8 @@ def _evidence(row: Row) -> str:
         return _ATTRIBUTES.get(attribute, attribute.replace("_", " ")).format(**words)
     kind = _COUNTED.get(row["kind"], row["kind"].replace("_", " ") + " of {events}, at least {n}")
     text = kind.format(**words)
+    if row["min_count"] == "1":
+        text = text.replace("at least 1 days", "a day").replace("at least 1 people", "somebody")
     if row.get("rule_key"):
         text += f" (with the others of rule {row['rule_key'].replace('_', ' ')})"
     return text
@@ -271,7 +276,7 @@ def _proof(facts: ModelFacts) -> Iterable[Block]:
     yield Heading("Proof")
     yield Text(
         "Accounts are looked at on past days with what was known then, and compared with who paid "
-        "in the window after. Intervals hold 95 % of the time."
+        "in the window after. Intervals hold 95% of the time."
     )
     yield Heading("By tier and bound", 3)
     cuts = [*_cuts(facts, "tier"), *(row for row in _cuts(facts, "threshold") if _is_bound(row))]
@@ -297,12 +302,14 @@ def _proof(facts: ModelFacts) -> Iterable[Block]:
     if calibration is None or calibration.get("calibration_error") is None:
         yield Text(f"Calibration: {NOT_MEASURED}.")
     else:
-        verdict = "it holds" if calibration.get("is_calibrated") else "it does not hold"
+        verdict = {True: "it holds", False: "it does not hold"}.get(
+            calibration.get("is_calibrated"), "too little to say whether it holds"
+        )
         yield Text(
             f"Predicted from the earlier windows {_percent(calibration['predicted_rate'])}, "
             f"observed in the latest {_interval(calibration, 'observed_rate')}: {verdict}. "
             f"Expected calibration error {_percent(calibration['calibration_error'])}, Brier score "
-            f"{_decimal(calibration.get('brier_score'))}."
+            f"{_decimal(calibration.get('brier_score'), places=4)}."
         )
     yield Heading("Conditions for being live", 3)
     conditions = sorted(
@@ -372,11 +379,21 @@ def _feedback(facts: ModelFacts) -> Iterable[Block]:
         yield Text(f"Acceptance and rejections: {NOT_MEASURED}.")
         return
     yield Table(
-        ["Tier", "Handed over", "Accepted", "Rejected", "To opportunity", "Won", "Judgement"],
+        [
+            "Tier",
+            "Handed over",
+            "Answered",
+            "Accepted",
+            "Rejected",
+            "Opportunity",
+            "Won",
+            "Judgement",
+        ],
         [
             [
                 str(row["tier"]),
                 _count(row, "count_handoffs"),
+                _count(row, "count_answered"),
                 _percent(row.get("acceptance_rate")),
                 _percent(row.get("rejection_rate")),
                 _percent(row.get("opportunity_rate")),
@@ -385,11 +402,11 @@ def _feedback(facts: ModelFacts) -> Iterable[Block]:
             ]
             for row in rows
         ],
-        frozenset({1, 2, 3, 4, 5}),
+        frozenset({1, 2, 3, 4, 5, 6}),
     )
     reasons: dict[str, int] = {}
     for row in facts.rows("rpt_pql_rejections"):
-        if row.get("signal_key") == "all":
+        if row.get("signal_key") == "all" and row["reason"] != "all":
             reasons[row["reason"]] = reasons.get(row["reason"], 0) + row["count_rejected"]
     if reasons:
         ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
@@ -422,7 +439,7 @@ def _fairness(facts: ModelFacts) -> Iterable[Block]:
         flag = max(flags, key=lambda name: worst.get(name, 0)) if flags else "too_few"
         lines.append(
             [
-                f"{dimension}: {group}",
+                f"{_plain(dimension)}: {group}",
                 _count(cells[0] or {}, "n_accounts"),
                 *(_percent(cell["value"]) if cell else NOT_MEASURED for cell in cells),
                 {"act": "act", "watch": "watch", "ok": "alike"}.get(flag, "too few to say"),
@@ -703,7 +720,7 @@ def _interval(row: Row | None, name: str, say: Callable[[Any], str] | None = Non
 def _with_interval(text: str, low: Any, high: Any, say: Callable[[Any], str]) -> str:
     if low is None or high is None:
         return text
-    return f"{text} ({say(low)} to {say(high)})"
+    return f"{text} ({say(low)}–{say(high)})"
 
 
 def _what(facts: ModelFacts) -> str:
@@ -719,7 +736,7 @@ def _percent(value: Any) -> str:
     if value is None:
         return NOT_MEASURED
     share = float(value)
-    return f"{share:.1%}" if 0 < abs(share) < 0.1 else f"{share:.0%}"
+    return f"{share:.1%}" if 0 < abs(share) < 0.2 else f"{share:.0%}"
 
 
 def _times(value: Any) -> str:
@@ -756,6 +773,10 @@ def _day(value: datetime | date) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _plain(name: Any) -> str:
+    return str(name).replace("_", " ")
 
 
 def _sentence(text: str) -> str:

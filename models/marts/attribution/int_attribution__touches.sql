@@ -93,7 +93,7 @@ invitations_behind_touches as (
 ),
 
 invitations_by_colleagues as (
-    -- sent from the account itself, or by one of its people
+    -- sent from the account itself, or, from nobody knows where, by one of its people
     select
         touch_id,
         account_id
@@ -107,6 +107,7 @@ invitations_by_colleagues as (
         account_people.account_id
     from invitations_behind_touches
     inner join account_people on invitations_behind_touches.inviter_person_id = account_people.person_id
+    where invitations_behind_touches.account_id is null
 ),
 
 invitations_begun as (
