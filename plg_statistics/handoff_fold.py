@@ -992,11 +992,15 @@ class _Fold:
         pauses: list[OpenSpan],
         assigned_at: datetime | None,
     ) -> datetime | None:
-        """The first moment of the owner's working time in which the owner had it."""
-        if assigned_at is None:
+        """The first moment of the owner's working time in which the owner had it; where somebody
+        was quicker than its owner, in which anybody could have."""
+        had_at = assigned_at
+        if h.first_touch_at is not None and (had_at is None or h.first_touch_at < had_at):
+            had_at = h.qualified_at
+        if had_at is None:
             return None
         tick = timedelta(microseconds=1)
-        after_a_tick = working.due(assigned_at, tick, pauses)
+        after_a_tick = working.due(had_at, tick, pauses)
         return None if after_a_tick is None else after_a_tick - tick
 
     def _waits_because(self, h: _Handoff) -> str | None:

@@ -315,6 +315,16 @@ def test_three_delays_add_up_to_the_whole():
     assert walls == [610, 20, 30, 660]
 
 
+def test_the_speed_of_the_answer_is_counted_from_when_work_could_begin():
+    touch = Touch(MONDAY + DAY + timedelta(hours=9, minutes=20), "t", "ann")
+    accounts = {"a": account(touches=[touch])}
+    (row,) = run(rules_of(member("ann")), [hot(0.99)], accounts, days=2).handoffs
+    assert (row["workable_at"], row["answer_minutes"]) == (MONDAY + DAY + 9 * HOUR, 20)
+    # nobody had it, and somebody called all the same
+    (row,) = run(rules_of(), [hot(0.99)], accounts, days=2).handoffs
+    assert (row["owner_id"], row["status"], row["answer_minutes"]) == (None, "engaged", 20)
+
+
 def test_what_was_decided_stands_whatever_the_rules_have_become():
     first = run(rules_of(member("ann", 1), member("bob", 2)), [hot(0, "a"), hot(0, "b")], days=1)
     new_rules = rules_of(member("bob", 1, capacity=1), member("cid", 2))
