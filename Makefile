@@ -47,9 +47,10 @@ proofs: $(ENV) ## the tests that take minutes: increments against a rebuild, un-
 ui: $(ENV) ## Dagster and the CRM mocks together; one Ctrl-C stops all
 	@$(BIN)/plg ui
 
-bench: $(ENV) ## the pipeline's own time on 1 M and 10 M events and 1 M of billing; writes bench-*results.json
+bench: $(ENV) ## the pipeline's own time on 1 M and 10 M events, 1 M of billing and 5.5 M scores; writes bench-*results.json
 	@$(BIN)/python -m bench.pipeline $(BENCH_ARGS)
 	@$(BIN)/python -m bench.revenue_events
+	@$(BIN)/python -m bench.scores
 
 bench-history: $(ENV) ## what a night of 100,000 events costs on 1, 2, 4 and 8 parts of history
 	@$(BIN)/python -m bench.history $(BENCH_ARGS)

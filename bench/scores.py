@@ -35,7 +35,8 @@ create or replace table inputs.dim_accounts as
         case when i % 3 > 0 then 1 + i % 1200 end::bigint as employees,
         case i % 4 when 0 then 'Software' when 1 then 'Mining' when 2 then 'Media' end as industry,
         'US' as country, case when i % 2 = 0 then 'dbt;segment' end as tech_stack,
-        case when i % 5 = 0 then 'data engineer' end as hiring_signals, i % 3 > 0 as has_company_data
+        case when i % 5 = 0 then 'data engineer' end as hiring_signals,
+        i % 3 > 0 as has_company_data
     from range({accounts}) as r(i);
 create or replace table inputs.people as
     select 'per_' || a || '_' || p as person_id, 'acc_' || a as account_id,
@@ -95,12 +96,13 @@ class Warehouse:
             assert result.success, result.exception
             manifest = json.loads((self.settings.dbt_target_dir / "manifest.json").read_text())
             nodes = manifest["nodes"]
-            ran = [r["unique_id"] for r in json.loads(
-                (self.settings.dbt_target_dir / "run_results.json").read_text())["results"]]  # fmt: skip
+            results = json.loads((self.settings.dbt_target_dir / "run_results.json").read_text())
+            ran = [nodes.get(one["unique_id"], {}) for one in results["results"]]
             self.code[step] = [
-                nodes[key] for key in ran
-                if key.startswith("model.") and nodes[key]["schema"] == "pql"
-            ]  # fmt: skip
+                node
+                for node in ran
+                if node.get("resource_type") == "model" and node["schema"] == "pql"
+            ]
         self.connection = duckdb.connect(str(home / "bench.duckdb"))
         self.connection.execute(f"attach '{self.settings.warehouse_path}' as built (read_only)")
         self.connection.execute(f"set memory_limit = '{memory}'; set threads = 2")
@@ -155,17 +157,14 @@ class Warehouse:
             run("begin")
             run(f"delete from pql.{name} where {day} >= "
                 f"(select {open_from} from pql.int_pql__build_window)")  # fmt: skip
-            columns = ", ".join(
-                row[0] for row in run(f"describe pql.{name}").fetchall()
-            )
+            columns = ", ".join(row[0] for row in run(f"describe pql.{name}").fetchall())
             run(f"insert into pql.{name} ({columns}) select {columns} from ({sql}) as built")
             run("commit")
         else:
             run(f"create or replace table pql.{name} as {sql}")
             if name == "int_pql__build_window" and step == "next":
                 # the rules are the same: only the hash of the empty warehouse differs
-                run(f"update pql.{name} set score_from = open_date, "
-                    "evidence_from = open_date - 30")
+                run(f"update pql.{name} set score_from = open_date, evidence_from = open_date - 30")
 
 
 def measure(arguments: argparse.Namespace, home: Path) -> dict:

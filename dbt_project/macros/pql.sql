@@ -64,13 +64,17 @@
 
 
 {#- Incremental strategy: the open days of a table, replaced. `meta.day_column` is its day,
-    `meta.open_from` the column of int_pql__build_window that says from which day on. -#}
+    `meta.open_from` the column of int_pql__build_window that says from which day on; of a log by moments,
+    `meta.and_day_column` is the day, and closed days stay. -#}
 {% macro get_incremental_replace_open_days_sql(arg_dict) -%}
     {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
     delete from {{ arg_dict['target_relation'] }}
     where {{ config.get('meta')['day_column'] }} >= (
         select {{ config.get('meta')['open_from'] }} from {{ ref('int_pql__build_window') }}
-    );
+    )
+    {%- if 'and_day_column' in config.get('meta') %}
+    and {{ config.get('meta')['and_day_column'] }} >= (select open_date from {{ ref('int_pql__build_window') }})
+    {%- endif %};
     insert into {{ arg_dict['target_relation'] }} ({{ columns }})
     select {{ columns }} from {{ arg_dict['temp_relation'] }};
 {%- endmacro %}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from warehouse.settings import PROJECT_ROOT
@@ -285,7 +286,16 @@ def write_landing(company: Company, landing: Path) -> None:
         landing / "firmographics" / "companies.csv",
         "domain,company,employees,industry,country,tech_stack,hiring_signals,ip_ranges",
         [
-            (f"company{account[4:]}.com", "", employees, industry, "US", tools, hiring_of(account), "")
+            (
+                f"company{account[4:]}.com",
+                "",
+                employees,
+                industry,
+                "US",
+                tools,
+                hiring_of(account),
+                "",
+            )
             for account, (employees, industry, tools) in company.firmographics.items()
             if tools
         ],
@@ -334,7 +344,7 @@ def _stretches(events: list[Event]) -> int:
         kind = (event.account, event.person, event.name, event.at.date(), event.received.date())
         times.setdefault(kind, []).append(event.at)
     return sum(
-        1 + sum(b - a > timedelta(minutes=30) for a, b in zip(row, row[1:], strict=False))
+        1 + sum(b - a > timedelta(minutes=30) for a, b in pairwise(row))
         for row in map(sorted, times.values())
     )
 
@@ -450,9 +460,9 @@ def _factor(company: Company, model: str, account: str, count_people: int) -> De
     multiplier = 1.0
     employees = company.firmographics[account][0]
     for row in seed_rows("pql_potentials"):
-        if row["model_key"] == model and employees is not None:
-            if employees >= int(row["min_employees"]):
-                multiplier = max(multiplier, float(row["multiplier"]))
+        of_this_model = row["model_key"] == model and employees is not None
+        if of_this_model and employees >= int(row["min_employees"]):
+            multiplier = max(multiplier, float(row["multiplier"]))
     factor = Decimal(multiplier / max(1.0, math.log10(count_people + 1)))
     return factor.quantize(Decimal("0.000000001"), ROUND_HALF_UP)
 

@@ -1,7 +1,7 @@
 """The PQL scores build after build, over a landing folder that grows, late and corrected.
 
-After each build what the warehouse says of the days since the last is kept outside of it. In the end everything is made
-anew from the memory, and must say of each of these days what was said on it.
+After each build what the warehouse says of the days since the last is kept outside of it. In the
+end everything is made anew from the memory, and must say of each of these days what was said on it.
 """
 
 import json
@@ -156,7 +156,8 @@ def test_made_anew_from_the_memory_every_day_says_what_was_said_on_it(nights):
         alive = {
             entity
             for (entity,) in connection.execute(
-                "select account_id from core.dim_accounts union select person_id from core.dim_people"
+                "select account_id from core.dim_accounts "
+                "union select person_id from core.dim_people"
             ).fetchall()
         }
     assert len(said) == (BUILDS - 1) * DAYS_A_BUILD + 1
