@@ -224,8 +224,7 @@ MARTS_DAMAGE = {
     "scores_tier_known": "update pql.fct_scores set tier = 'warm' where tier = 'watching'",
     "scores_explained": "delete from pql.fct_score_reasons where signal_key = 'team'",
     "transitions_follow_scores": "update pql.fct_transitions set to_tier = 'warm'",
-    "qualification_rates_are_their_formula": "update pql.rpt_qualification_pipeline "
-    "set rate = 0.2",
+    "qualification_rates_are_their_formula": "update pql.rpt_qualification_pipeline set rate = 0.2",
     "qualification_totals_are_mature": "update pql.rpt_qualification_pipeline "
     "set is_mature = false where cohort_grain = 'month'",
     "overlap_counts_everybody_once": "update pql.rpt_qualification_overlap set count_subjects = 3",

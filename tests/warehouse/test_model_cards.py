@@ -130,7 +130,8 @@ def test_weights_fading_and_unknown_inputs_are_told():
     assert "| pricing viewed | +30 | intent | at least 2: pricing page viewed | 14 days |" in text
     assert "| half in 7 days | 25% |" in text
     assert (
-        "| fits | +20 | fit | the ideal customer profile | as long as it is so | no | 10.0% |" in text
+        "| fits | +20 | fit | the ideal customer profile | as long as it is so | no | 10.0% |"
+        in text
     )
     assert "fits: unknown for 15.0% of them" in text
     assert "| hot | 40 | Call | 1 h | 5 | 30% to 40% |" in text
