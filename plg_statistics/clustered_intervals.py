@@ -107,7 +107,9 @@ def rate_intervals(
     low, high = quantiles(rates, confidence)
     few = (np.minimum(successes, trials - successes) < FEW) | ~np.isfinite(low)
     few_low, few_high = wilson(rate, np.minimum(trials, clusters), confidence)
-    return rate, np.where(few, few_low, low), np.where(few, few_high, high)
+    low, high = np.where(few, few_low, low), np.where(few, few_high, high)
+    # an interval always holds its own estimate
+    return rate, np.fmin(low, rate), np.fmax(high, rate)
 
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -346,6 +346,30 @@ create table pql.rpt_pql_feedback as
         30 as count_accepted, 10 as count_rejected, 40 as count_answered, 40 as count_mature,
         10 as count_mature_won, 0.25 as rejection_rate, 0.25 as close_rate,
         false as is_rejection_red_flag, false as is_close_red_flag;
+alter table seeds.pql_models add column if not exists status varchar default 'live';
+create table pql.rpt_backtest as
+    select * from (values
+        ('all', 'model', 20, 20, 5, 15, 0, 0, 5, 0.25, null, null, null, null, null, null, null, null,
+            null, null, null),
+        ('hot', 'tier', 20, 4, 3, 1, 2, 14, 5, 0.75, 0.3, 0.9, 0.6, 0.2, 0.9, 0.5, 0.1, 0.8, 10, 3, 4),
+        ('none', 'tier', 20, 16, 2, 14, 3, 1, 5, 0.125, 0.0, 0.4, 0.4, 0.1, 0.8, null, null, null,
+            null, null, null),
+        ('>= 150', 'threshold', 20, 0, 0, 0, 5, 15, 5, null, null, null, 0.0, 0.0, 0.3, null, null,
+            null, 0, 0, 0)
+    ) as t(cut, cut_type, count_observed, n, true_positives, false_positives, false_negatives,
+        true_negatives, count_conversions, precision, precision_low, precision_high, recall,
+        recall_low, recall_high, above_next, above_next_low, above_next_high, entries, entries_paid,
+        entries_advanced);
+alter table pql.rpt_backtest add column model_key varchar default 'rubric_150';
+alter table pql.rpt_backtest add column conversion_rate double;
+update pql.rpt_backtest set conversion_rate = precision;
+alter table pql.rpt_backtest add column paid_rate double default 0.3;
+alter table pql.rpt_backtest add column paid_rate_low double default 0.1;
+alter table pql.rpt_backtest add column paid_rate_high double default 0.6;
+create table pql.rpt_drift as
+    select 'rubric_150' as model_key, 'new' as population, 'score' as item, m as month, 0.05 as psi,
+        0.2 as psi_by_chance, 0.0 as missing_rate, s as status
+    from (values (date '2026-05-01', 'act'), (date '2026-06-01', 'steady')) as t(m, s);
 create schema attribution; create schema economics;
 create table attribution.fct_credits as
     select *, 'first_payment acc_' || right(account_id, 1) as conversion_id,

@@ -234,6 +234,9 @@ MARTS_DAMAGE = {
     "expansion_items_are_held_back_with_a_reason": "update pql.fct_expansion_queue "
     "set suppression_reason = null",
     "feedback_rates_are_their_formula": "update pql.rpt_pql_feedback set rejection_rate = 0.3",
+    "confusions_add_up": "update pql.rpt_backtest set false_negatives = 3 where cut = 'hot'",
+    "intervals_hold_their_estimate": "update pql.rpt_backtest set recall_low = 0.7 "
+    "where cut = 'hot'",
     "attribution_credits_sum_to_one": "update attribution.fct_credits set credit = 0.4 "
     "where model = 'linear' and touch_id = 'ses_1'",
     "attribution_credits_are_shares": "update attribution.fct_credits set touched_at = timestamp "
@@ -433,6 +436,21 @@ def test_invitations_taken_up_that_were_never_sent_are_a_warning(built):
     report = check_suite(built, "marts", "marts.loops")
     assert report.passed
     assert [result.key for result in report.warnings] == ["invites_known_to_be_taken_up"]
+
+
+PROOF_WARNINGS = {
+    "live_models_still_order_their_tiers": "update pql.rpt_backtest set above_next_high = -0.01 "
+    "where cut = 'hot'",
+    "scores_do_not_drift": "update pql.rpt_drift set status = 'act'",
+}
+
+
+@pytest.mark.parametrize("key", PROOF_WARNINGS)
+def test_a_live_scoring_model_that_no_longer_fits_is_a_warning(built, key):
+    run_sql(built.warehouse_path, PROOF_WARNINGS[key])
+    report = check_suite(built, "marts", "marts.pql_proof")
+    assert report.passed
+    assert [result.key for result in report.warnings] == [key]
 
 
 def test_registered_names_are_recognised_however_they_are_spelt(built):
