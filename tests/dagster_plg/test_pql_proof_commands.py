@@ -62,7 +62,8 @@ def published(tmp_path, monkeypatch) -> Settings:
                 " ? as signal_key, ? as verdict, ? as decision, 'As told.' as reason, 900 as n,"
                 " 80 as conversions, ?::decimal(9,2) as current_points,"
                 " ?::decimal(9,2) as proposed_points, 40 as count_present, 2.5 as lift,"
-                " 1.5 as lift_low, 4.0 as lift_high, ?::double as coefficient, date '2026-04-01' as quarter",
+                " 1.5 as lift_low, 4.0 as lift_high, ?::double as coefficient,"
+                " date '2026-04-01' as quarter",
                 [
                     row["model_key"], row["signal_key"], "predictive" if points else "no_evidence",
                     "consider" if is_told else "not_enough_data", row["points"], points, points,
@@ -131,7 +132,9 @@ def test_accepting_adds_a_copy_in_shadow_with_the_new_weights(proposal, checkout
     models = {row["model_key"]: row for row in seed_rows("pql_models", checkout / "seeds")}
     live, copy = models["rubric_150"], models["rubric_150_v2"]
     assert live == next(r for r in seed_rows("pql_models") if r["model_key"] == "rubric_150")
-    assert (copy["status"], copy["status_since"], copy["approved_by"]) == ("shadow", "2026-06-30", "")  # fmt: skip
+    assert copy["status"] == "shadow"
+    assert copy["status_since"] == "2026-06-30"
+    assert copy["approved_by"] == ""
     assert len({row["priority"] for row in models.values()}) == len(models)
     points = {
         row["signal_key"]: int(row["points"])

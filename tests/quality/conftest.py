@@ -349,9 +349,10 @@ create table pql.rpt_pql_feedback as
 alter table seeds.pql_models add column if not exists status varchar default 'live';
 create table pql.rpt_backtest as
     select * from (values
-        ('all', 'model', 20, 20, 5, 15, 0, 0, 5, 0.25, null, null, null, null, null, null, null, null,
-            null, null, null),
-        ('hot', 'tier', 20, 4, 3, 1, 2, 14, 5, 0.75, 0.3, 0.9, 0.6, 0.2, 0.9, 0.5, 0.1, 0.8, 10, 3, 4),
+        ('all', 'model', 20, 20, 5, 15, 0, 0, 5, 0.25, null, null, null, null, null, null, null,
+            null, null, null, null),
+        ('hot', 'tier', 20, 4, 3, 1, 2, 14, 5, 0.75, 0.3, 0.9, 0.6, 0.2, 0.9, 0.5, 0.1, 0.8,
+            10, 3, 4),
         ('none', 'tier', 20, 16, 2, 14, 3, 1, 5, 0.125, 0.0, 0.4, 0.4, 0.1, 0.8, null, null, null,
             null, null, null),
         ('>= 150', 'threshold', 20, 0, 0, 0, 5, 15, 5, null, null, null, 0.0, 0.0, 0.3, null, null,
