@@ -86,27 +86,29 @@
     known_date), and end in `changes` (keys, known_from, values, is_withdrawn). What came to be
     known on a closed day is written down for the first open one, and so is what is no longer so. -#}
 {% macro changes_to_remember(states, remembered, keys, values, open_from) %}
-states_of_open_days as (
+states_known_before as (
     -- of all that was known when the first open day began only the last matters
     select
+        *,
+        row_number() over (partition by {{ keys | join(', ') }} order by known_date desc) as place
+    from {{ states }}
+    where known_date <= {{ open_from }}
+),
+
+states_of_open_days as (
+    select
         {{ keys | join(', ') }},
-        known_from,
+        {{ open_from }} as known_from,
         {{ values | join(', ') }}
-    from (
-        select
-            *,
-            row_number() over (
-                partition by {{ keys | join(', ') }}, known_from
-                order by known_date desc
-            ) as place
-        from (
-            select
-                *,
-                greatest(known_date, {{ open_from }}) as known_from
-            from {{ states }}
-        ) as states_dated
-    ) as states_ranked
+    from states_known_before
     where place = 1
+    union all
+    select
+        {{ keys | join(', ') }},
+        known_date as known_from,
+        {{ values | join(', ') }}
+    from {{ states }}
+    where known_date > {{ open_from }}
 ),
 
 last_remembered as (

@@ -44,21 +44,19 @@ tier_bounds as (
 
 points_by_day as (
     select
-        level,
         model_key,
         entity_id,
-        account_id,
         score_date,
+        max(level) as level,
+        max(account_id) as account_id,
         sum(points) as points,
         sum(case when category = 'fit' then points else 0 end) as fit_points,
         sum(case when category in ('fit', 'cap') then 0 else decayed_points end) as event_points,
         sum(case when is_missing then 1 else 0 end) as count_missing
     from reasons
     group by
-        level,
         model_key,
         entity_id,
-        account_id,
         score_date
 ),
 

@@ -31,6 +31,7 @@ faded as (
         signals.window_days,
         signals.sentence,
         signals.sentence_one,
+        signals.kind = 'quota_share' as tells_value,
         signals.points as points_before_decay,
         cast(
             coalesce(power(0.5, cast(ages.age_days as double) / signals.half_life_days), 1) as decimal(9, 6)
@@ -56,6 +57,7 @@ final as (
         decay_factor,
         decayed_points,
         cast(round(decayed_points, 2) as decimal(9, 2)) as points,
+        tells_value,
         replace(
             replace(sentence, '{window}', cast(window_days as varchar)),
             '{when}',
