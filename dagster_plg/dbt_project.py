@@ -305,14 +305,13 @@ def run_dbt_layer(
         unchanged_seeds = set(skipped) & _seeds(nodes)
         answered = _answered(context, nodes, layer, unchanged_seeds)
         running = running_dbt(settings, arguments, state.by_layer[layer], builds)
-        outcome, failures = yield from _built(
+        outcome, failed = yield from _built(
             running, builds, skipped, _checks_of(answered), together
         )
-        checks, outcomes = _checks(
-            context, settings, layer, tests, not_built=chosen - builds.notes.keys(),
-            answered=answered, builds=builds,
-        )  # fmt: skip
+        not_built = (chosen - builds.notes.keys()) | failed.keys()
+        checks, outcomes = _checks(context, settings, layer, tests, not_built, answered, builds)
         builds.put_back({o.unique_id: o.status == "pass" for o in outcomes})
+    failures = [f"{nodes[one]['name']}: {message}" for one, message in failed.items()]
     failures += [f"{o.name}: {o.message}" for o in outcomes if o.is_failure]
     # seeds that a test complains of are built and asked again
     all_passed = not failures and all(
@@ -347,14 +346,14 @@ def _built(
     skipped: Sequence[str],
     checks: Iterator[AssetCheckResult],
     together: Callable[[], AbstractContextManager],
-) -> Generator[MaterializeResult | AssetCheckResult, None, tuple[Any, list[str]]]:
+) -> Generator[MaterializeResult | AssetCheckResult, None, tuple[Any, dict[str, str]]]:
     """Yield what dbt built or left alone, parents first, with ``skipped`` and ``checks`` that are
     known already while dbt is at work, those ``together``; return dbt's outcome and what failed."""
     nodes = builds.nodes
     translator = PlgTranslator()
     waiting = list(_parents_first(nodes, set(skipped)))
     building = set(builds.chosen)
-    failures: list[str] = []
+    failed: dict[str, str] = {}
     with running as dbt, builds.connection.cursor() as cursor:
         for one in dbt:
             # Dagster is told of a model after its parents
@@ -367,7 +366,7 @@ def _built(
             if node.get("resource_type") not in ("model", "seed"):
                 continue  # a hook
             if one.status in _FAILED:
-                failures.append(f"{node['name']}: {one.message}")
+                failed[one.unique_id] = one.message
             elif one.unique_id in builds.left_alone:
                 yield _unchanged(translator.get_asset_key(node), builds.notes[one.unique_id])
             elif one.status == "success":
@@ -384,7 +383,7 @@ def _built(
         yield from checks
     if outcome.exception is not None:
         raise Failure(f"dbt stopped: {outcome.exception}")
-    return outcome, failures
+    return outcome, failed
 
 
 def _fail_if(failures: Sequence[str]) -> None:

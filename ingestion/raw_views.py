@@ -49,15 +49,10 @@ def create_raw_views(settings: Settings) -> None:
     ensure_datasets(settings.lake_dir)
     load_id = committed_load_id(settings)
     settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
-    with writing(settings):
-        _write_views(settings, load_id)
-
-
-def _write_views(settings: Settings, load_id: int) -> None:
     for attempt in retry_while_locked():
         with attempt:
             connection = duckdb.connect(str(settings.warehouse_path))
-    with connection:
+    with writing(settings), connection:
         without_withdrawn = _has_withdrawn_files(connection, settings, load_id)
         connection.execute("begin")
         connection.execute("create schema if not exists raw")

@@ -174,14 +174,16 @@ def kept_open(settings: Settings) -> Iterator[None]:
     What `warehouse.dbt_builds` has noted is forgotten when somebody else wrote the warehouse.
     """
     settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
-    was_as_left = is_as_left(settings)
+    is_open = False
     try:
         with duckdb.connect(str(settings.warehouse_path)) as connection:
-            if not was_as_left:
+            if not is_as_left(settings):  # asked now that nobody else can write it
                 forget(connection)
+            is_open = True
             yield
     finally:
-        leave(settings)
+        if is_open:
+            leave(settings)
 
 
 def _release_warehouse() -> None:

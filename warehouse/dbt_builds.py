@@ -61,9 +61,7 @@ def _header(settings: Settings) -> str | None:
 
 
 def is_as_left(settings: Settings) -> bool:
-    """Whether nobody else has written the warehouse since we did; true when there is none."""
-    if not settings.warehouse_path.exists():
-        return True
+    """Whether nobody else has written the warehouse since we did."""
     mark = _mark_path(settings)
     return mark.exists() and mark.read_text() == _header(settings)
 
@@ -83,8 +81,8 @@ def leave(settings: Settings) -> None:
 
 @contextmanager
 def writing(settings: Settings) -> Iterator[None]:
-    """Around what we write that no note is about: who changed the warehouse before is still
-    noticed after it."""
+    """Around what we write that no note is about, with the warehouse open: who changed it before is
+    still noticed after it."""
     was_as_left = is_as_left(settings)
     yield
     if was_as_left:
