@@ -100,7 +100,7 @@ def warehouse(tmp_path_factory):
         with path.open(newline="") as lines:
             columns = next(csv.reader(lines))
         with path.open("a", newline="") as lines:
-            csv.DictWriter(lines, columns, restval="").writerows(rows)
+            csv.DictWriter(lines, columns, restval="", lineterminator="\n").writerows(rows)
     company = naive.make_company(seed=5)
     home = tmp_path_factory.mktemp("by_csv")
     settings = Settings(home=home, landing=home / "landing", as_of=naive.now_aware())

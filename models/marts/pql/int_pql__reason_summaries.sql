@@ -9,7 +9,10 @@ tier_changes as (
 ),
 
 reasons as (
-    select * from {{ ref('int_pql__score_reasons') }}
+    select reasons.*
+    from {{ ref('int_pql__score_reasons') }} as reasons
+    cross join {{ ref('int_pql__build_window') }} as build_window
+    where reasons.score_date >= build_window.score_from
 ),
 
 build_window as (

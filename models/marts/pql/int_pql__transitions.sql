@@ -5,7 +5,12 @@ tier_changes as (
 ),
 
 reasons as (
-    select * from {{ ref('int_pql__score_reasons') }}
+    select reasons.*
+    from {{ ref('int_pql__score_reasons') }} as reasons
+    cross join {{ ref('int_pql__build_window') }} as build_window
+    where
+        build_window.score_from = date '1900-01-01'
+        or reasons.score_date >= {{ add_days('build_window.score_from', -1) }}
 ),
 
 reason_summaries as (
