@@ -16,7 +16,7 @@ MODEL_FILES = sorted(MODELS_DIR.rglob("*.sql"))
 SPARK_FUNCTIONS = {"timestamp_micros"}
 
 # DuckDB's own, written by dispatched macros only: on Spark their spark__ half is used instead.
-BEHIND_DISPATCH = {"generate_subscripts", "jaro_winkler_similarity", "list_sum"}
+BEHIND_DISPATCH = {"generate_subscripts", "jaro_winkler_similarity", "list_sum", "list_zip"}
 
 ONE_ENGINE_ONLY = (
     r"with recursive|as materialized|\bread_[a-z]+\(|\bunnest\(|\blist_[a-z_]+\(|\barray_[a-z_]+\("
