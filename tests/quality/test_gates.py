@@ -439,7 +439,7 @@ def test_invitations_taken_up_that_were_never_sent_are_a_warning(built):
 
 
 PROOF_WARNINGS = {
-    "live_models_still_order_their_tiers": "update pql.rpt_backtest set above_next_high = -0.01 "
+    "live_models_still_order_their_tiers": "update pql.rpt_backtest set above_next_high = -0.1 "
     "where cut = 'hot'",
     "scores_do_not_drift": "update pql.rpt_drift set status = 'act'",
 }
