@@ -1,5 +1,6 @@
 """Milestone discovery: finds what was planted, proposes no noise, and cannot see the future."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -233,3 +234,11 @@ def test_one_month_alone_has_nothing_to_be_checked_on():
     company = planted(1, people=300)
     company.cohort = np.zeros_like(company.cohort)
     assert found(company) == []
+
+
+def test_where_no_month_has_enough_people_nothing_is_stable_and_nothing_fails():
+    settings = replace(SETTINGS, min_cohort_people=10_000)
+    rows = found(planted(seed=3), settings)
+    assert rows
+    assert {row["cohorts_checked"] for row in rows} == {0}
+    assert proposed(rows) == []
