@@ -548,8 +548,9 @@ def _cohort_lifts(
     checked = reaching > 0
     some = checked.any(axis=1)
     lowest, highest = np.full(len(tables), np.nan), np.full(len(tables), np.nan)
-    lowest[some] = np.nanmin(lift[some], axis=1)
-    highest[some] = np.nanmax(lift[some], axis=1)
+    if some.any():  # numpy has no smallest of nothing
+        lowest[some] = np.nanmin(lift[some], axis=1)
+        highest[some] = np.nanmax(lift[some], axis=1)
     return {
         "cohorts_checked": checked.sum(axis=1),
         "cohorts_positive": (checked & (np.nan_to_num(lift) > 1)).sum(axis=1),
