@@ -66,12 +66,13 @@ def create_raw_views(settings: Settings) -> None:
                     f"{dataset_select(settings, dataset, load_id, without_withdrawn)}"
                 )
         connection.execute("create schema if not exists internal")
-        connection.execute(
-            f"create or replace table {RAW_VERSIONS} (dataset varchar, version varchar)"
+        rows = ", ".join(
+            f"({sql_text(dataset)}, {sql_text(version)})"
+            for dataset, version in sorted(dataset_versions(settings, load_id).items())
         )
-        connection.executemany(
-            f"insert into {RAW_VERSIONS} values (?, ?)",
-            list(dataset_versions(settings, load_id).items()),
+        connection.execute(
+            f"create or replace view {RAW_VERSIONS} as "
+            f"select * from (values {rows}) as versions (dataset, version)"
         )
         connection.execute("commit")
 

@@ -38,7 +38,7 @@ _TABLES = (
     f"create table if not exists {_NOTES} (unique_id varchar, project varchar, key varchar, "
     "version varchar, count_rows bigint, built_at timestamp, statement varchar)",
     f"create table if not exists {_PASSED} (unique_id varchar, key varchar)",
-    f"create table if not exists {RAW_VERSIONS} (dataset varchar, version varchar)",
+    f"create view if not exists {RAW_VERSIONS} as select '' as dataset, '' as version where false",
 )
 _HASHED_ROWS = 5_000_000  # 0.3 s; a larger table is a new one whenever it is built
 _HEADER_BYTES = 3 * 4096
@@ -302,7 +302,9 @@ def _is_function_of_its_inputs(node: Mapping[str, Any]) -> bool:
 
 def _insert(cursor: duckdb.DuckDBPyConnection, table: str, rows: list[tuple]) -> None:
     if rows:
-        cursor.executemany(f"insert into {table} values ({', '.join('?' * len(rows[0]))})", rows)
+        row = f"({', '.join('?' * len(rows[0]))})"
+        values = [value for values in rows for value in values]
+        cursor.execute(f"insert into {table} values {', '.join([row] * len(rows))}", values)
 
 
 def _hash(*words: Any) -> str:

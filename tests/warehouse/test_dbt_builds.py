@@ -54,6 +54,12 @@ def run(settings: Settings, *statements: str) -> None:
             connection.execute(statement)
 
 
+def version_is(version: str) -> str:
+    return (
+        f"create or replace view {RAW_VERSIONS} as select 'data' as dataset, '{version}' as version"
+    )
+
+
 @pytest.fixture
 def settings(tmp_path) -> Settings:
     settings = Settings(home=tmp_path, _env_file=None)
@@ -63,7 +69,7 @@ def settings(tmp_path) -> Settings:
             "create schema raw; create schema core; create schema internal",
             "create table raw.data as select 1 as n",
             "create table core.rules as select 1 as rule",
-            f"create table {RAW_VERSIONS} as select 'data' as dataset, 'first' as version",
+            version_is("first"),
         )
     return settings
 
@@ -100,7 +106,7 @@ def land(settings: Settings, number: int, version: str) -> None:
         run(
             settings,
             f"insert into raw.data values ({number})",
-            f"update {RAW_VERSIONS} set version = '{version}'",
+            version_is(version),
         )
 
 
@@ -119,7 +125,7 @@ def test_a_table_that_comes_out_the_same_stops_the_change(settings):
     land(settings, 1, "second")
     night(settings)
     with writing(settings):  # the raw data changes, and none of what is made of it
-        run(settings, "update raw.data set n = n + 2", f"update {RAW_VERSIONS} set version = '3rd'")
+        run(settings, "update raw.data set n = n + 2", version_is("third"))
     assert night(settings) == {ONE, PYTHON}
 
 
