@@ -81,8 +81,9 @@ _SECTIONS = {
         limit 3
     """,
     "Top PQLs": """
-        select a.account_name, s.points, s.score_10, s.tier, string_agg(r.sentence, ' ' order by
-            r.points desc) as why_now
+        select
+            a.account_name, s.model_key, s.points, s.score_10, s.tier,
+            string_agg(r.sentence, ' ' order by r.points desc) as why_now
         from pql.fct_scores as s
         inner join core.dim_accounts as a using (account_id)
         inner join pql.fct_score_reasons as r using (model_key, account_id, score_date)

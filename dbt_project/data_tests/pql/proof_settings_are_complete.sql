@@ -18,8 +18,8 @@ asked as (
         'drift_reference_months', 'psi_watch', 'psi_act', 'missing_rate_change', 'challenger_min_conversions',
         'shadow_days', 'capacity_weeks'
     ] %}
-        select '{{ setting }}' as setting
-        {{ 'union all' if not loop.last }}
+    select '{{ setting }}' as setting
+    {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 

@@ -26,7 +26,7 @@ counted as (
             and (
                 backtest.cut_type = 'model'
                 or (backtest.cut_type = 'tier' and backtest.cut = landmarks.tier)
-                or (backtest.cut_type = 'threshold' and landmarks.points >= backtest.threshold_points)
+                or (backtest.cut_type = 'threshold' and backtest.threshold_points <= landmarks.points)
             )
     group by
         backtest.model_key,

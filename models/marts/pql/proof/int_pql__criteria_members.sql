@@ -61,9 +61,9 @@ comparable_accounts as (
         on
             accounts.signed_up_date >= {{ add_days('conversions.signed_up_date', '-settings.criteria_signup_days') }}
             and accounts.signed_up_date <= {{ add_days('conversions.signed_up_date', 'settings.criteria_signup_days') }}
-            and accounts.signed_up_date < conversions.first_paid_date
+            and conversions.first_paid_date > accounts.signed_up_date
             and (
-                accounts.account_id = conversions.account_id
+                conversions.account_id = accounts.account_id
                 or accounts.first_paid_date is null
                 or accounts.first_paid_date
                 > {{ add_days('conversions.first_paid_date', 'settings.conversion_window_days') }}
@@ -89,7 +89,7 @@ activity_before as (
     inner join days_active
         on
             comparable_accounts.account_id = days_active.account_id
-            and days_active.activity_date < comparable_accounts.reference_date
+            and comparable_accounts.reference_date > days_active.activity_date
             and days_active.activity_date
             >= {{ add_days('comparable_accounts.reference_date', '-longest_windows.from_days') }}
     group by 1, 2

@@ -17,6 +17,12 @@ models as (
     where status in ('live', 'shadow')
 ),
 
+account_models as (
+    select model_key
+    from models
+    where level = 'account'
+),
+
 settings as (
     {{ pql_proof_settings(['landmark_every_days', 'first_landmark_day']) }}
 ),
@@ -84,7 +90,7 @@ days_scored as (
         account_id,
         score_date
     from scores_on_landmark_days
-    where model_key in (select models.model_key from models where models.level = 'account')
+    where model_key in (select model_key from account_models)
 ),
 
 scores_filled as (

@@ -12,6 +12,11 @@ settings as (
     {{ pql_proof_settings(['threshold_step_points']) }}
 ),
 
+models_observed as (
+    select distinct model_key
+    from landmarks
+),
+
 thresholds as (
     select distinct
         landmarks.model_key,
@@ -25,8 +30,7 @@ thresholds as (
         tiers.model_key,
         tiers.min_points as threshold_points
     from tiers
-    inner join (select distinct model_key from landmarks) as models_observed
-        on tiers.model_key = models_observed.model_key
+    inner join models_observed on tiers.model_key = models_observed.model_key
 ),
 
 final as (

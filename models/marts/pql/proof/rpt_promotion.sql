@@ -70,8 +70,8 @@ shadow_days as (
     left join days_scored
         on
             shadow_starts.model_key = days_scored.model_key
-            and days_scored.score_date >= shadow_starts.shadow_from
-            and (shadow_starts.shadow_until is null or days_scored.score_date < shadow_starts.shadow_until)
+            and shadow_starts.shadow_from <= days_scored.score_date
+            and (shadow_starts.shadow_until is null or shadow_starts.shadow_until > days_scored.score_date)
     group by shadow_starts.model_key
 ),
 
