@@ -179,8 +179,8 @@ def demo_run(new_installation) -> Installation:
     """A demo company with its default dirt, taken through the whole job once."""
     installation = new_installation("demo")
     installation.plg(
-        "demo", "generate", "--accounts", "120", "--months", "14", "--seed", "11",
-        "--out", str(installation.landing),
+        "demo", "generate", "--accounts", "240", "--months", "18", "--seed", "11",
+        "--events-per-day", "150", "--out", str(installation.landing),
     )  # fmt: skip
     installation.plg("run", new_process=True)
     return installation

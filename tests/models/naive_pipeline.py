@@ -78,8 +78,8 @@ def sources(world, window):
         by_crm = "not_told"
         if row["lead_source"]:
             by_crm = world["lead_sources"].get(row["lead_source"].lower(), "none")
-        renewal = "renewal" in (row["opportunity_type"] or "").lower()
-        new = not renewal and paying_before(world, row["account_id"], opened) <= 0
+        more_of_it = row["deal_type"] in ("renewal", "existing_business")
+        new = not more_of_it and paying_before(world, row["account_id"], opened) <= 0
         found[row["opportunity_id"]] = (
             first[0] if first else "none", by_crm, new, row["amount"], row["created_at"],
             {q[2][0] for q in before},

@@ -44,7 +44,7 @@ INPUTS = {
     "core.dim_accounts": "account_id varchar, signed_up_at timestamp",
     "core.dim_fx_rates": "month date, currency varchar, rate decimal(18, 8)",
     "core.fct_opportunities": "crm varchar, opportunity_id varchar, account_id varchar, "
-    "crm_account_id varchar, owner_id varchar, opportunity_type varchar, is_closed boolean, "
+    "crm_account_id varchar, owner_id varchar, deal_type varchar, is_closed boolean, "
     "is_won boolean, lead_source varchar, amount decimal(18, 2), currency varchar, "
     "created_at timestamp, closed_at timestamp",
     "revenue.fct_mrr_movements": "account_id varchar, movement_date date, "
@@ -155,7 +155,9 @@ def drawn(seed: int) -> dict:
                 "account_id": rng.choice([*accounts, None]),
                 "crm_account_id": rng.choice(records),
                 "owner_id": "u",
-                "opportunity_type": rng.choice([None, "New Business", "Renewal"]),
+                "deal_type": rng.choice(
+                    ["new_business", "new_business", "other", "existing_business", "renewal"]
+                ),
                 "is_closed": closed,
                 "is_won": closed and rng.random() < 0.5,
                 "lead_source": rng.choice(["Web", "Outbound", "Product", "Oracle", None]),
