@@ -26,6 +26,7 @@ observed by score of 1 to 10; the expected calibration error is the mean differe
 **Intervals** resample accounts, never observations (`clustered_intervals`).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,10 +47,15 @@ TIERS = ("hot", "warm", "watching", "none")
 
 
 def backtest(
-    landmarks: pa.Table, thresholds: pa.Table, settings: ProofSettings, inputs_hash: str = ""
+    landmarks: pa.Table,
+    thresholds: pa.Table,
+    settings: ProofSettings,
+    inputs_hash: str = "",
+    tiers: Sequence[str] = TIERS,
 ) -> pa.Table:
     """`landmarks`: model_key, account_id, landmark_date, points, score_10, tier, is_mature,
-    is_converted. `thresholds`: model_key, threshold_points. Returns `BACKTEST`."""
+    is_converted. `thresholds`: model_key, threshold_points. `tiers`: from the most points to the
+    fewest. Returns `BACKTEST`."""
     rows: list[dict] = []
     models = landmarks["model_key"].to_numpy(zero_copy_only=False)
     for model_key in sorted(set(models.tolist())):
@@ -59,7 +65,9 @@ def backtest(
             for row in thresholds.to_pylist()
             if row["model_key"] == model_key
         )
-        rows += [{"model_key": model_key} | row for row in _of_model(of_model, bounds, settings)]
+        rows += [
+            {"model_key": model_key} | row for row in _of_model(of_model, bounds, settings, tiers)
+        ]
     return as_table(rows, BACKTEST, inputs_hash)
 
 
@@ -146,7 +154,9 @@ def auc_resamples(
     return np.array(found)
 
 
-def _of_model(landmarks: pa.Table, bounds: list[float], settings: ProofSettings) -> list[dict]:
+def _of_model(
+    landmarks: pa.Table, bounds: list[float], settings: ProofSettings, tiers: Sequence[str]
+) -> list[dict]:
     mature = flags(landmarks, "is_mature")
     immature = int((~mature).sum())
     known = landmarks.filter(pa.array(mature))
@@ -156,7 +166,7 @@ def _of_model(landmarks: pa.Table, bounds: list[float], settings: ProofSettings)
     clusters = Clusters(accounts, settings.bootstrap_rounds)
 
     decile = deciles(points)
-    tiers = [name for name in TIERS if (tier == name).any()]
+    tiers = [name for name in tiers if (tier == name).any()]
     cuts: list[tuple[str, str, int, float | None, np.ndarray]] = [
         ("tier", name, place, None, tier == name) for place, name in enumerate(tiers)
     ]

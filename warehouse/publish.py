@@ -38,6 +38,7 @@ PUBLIC_SCHEMAS = (
     "revenue",
     "packaging",
     "pql",
+    "health",
     "loops",
     "experiments",
     "attribution",

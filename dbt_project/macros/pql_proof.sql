@@ -32,15 +32,15 @@
 
 {#- The backtest. The statistics run in Python inside DuckDB's adapter; on an engine whose adapter runs no
     Python model there are none. -#}
-{% macro pql_backtest_results() -%}
-    {{ return(adapter.dispatch('pql_backtest_results', 'plg')()) }}
+{% macro pql_backtest_results(model_name='int_pql__backtest') -%}
+    {{ return(adapter.dispatch('pql_backtest_results', 'plg')(model_name)) }}
 {%- endmacro %}
 
-{% macro default__pql_backtest_results() -%}
-    {{ ref('int_pql__backtest') }}
+{% macro default__pql_backtest_results(model_name) -%}
+    {{ ref(model_name) }}
 {%- endmacro %}
 
-{% macro spark__pql_backtest_results() -%}
+{% macro spark__pql_backtest_results(model_name) -%}
     (select
         cast(null as string) as model_key,
         cast(null as string) as sample,

@@ -59,7 +59,12 @@ final as (
         scores.measured_weight_pct,
         cast(scores.count_missing as integer) as count_missing,
         cast(scores.health_score - week_before.health_score as decimal(9, 2)) as change_7d,
-        cast(scores.health_score - month_before.health_score as decimal(9, 2)) as change_30d
+        cast(scores.health_score - month_before.health_score as decimal(9, 2)) as change_30d,
+        case
+            when scores.health_score - month_before.health_score >= {{ var('health_trend_points') }} then 'rising'
+            when month_before.health_score - scores.health_score >= {{ var('health_trend_points') }} then 'falling'
+            when scores.health_score - month_before.health_score is not null then 'steady'
+        end as trend
     from scores
     left join band_bounds
         on

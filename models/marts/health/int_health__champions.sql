@@ -26,7 +26,7 @@ person_days as (
         account_days.account_id,
         account_days.person_id,
         account_days.activity_date,
-        min(greatest(account_days.activity_date, account_days.received_date)) as known_date
+        min(account_days.known_date) as known_date
     from account_days
     inner join event_registry
         on
@@ -51,8 +51,8 @@ days_counted as (
         on
             paying_months.account_id = person_days.account_id
             and person_days.activity_date >= {{ add_days('paying_months.month', -var('health_champion_days')) }}
-            and person_days.activity_date < paying_months.month
-            and person_days.known_date < paying_months.month
+            and paying_months.month > person_days.activity_date
+            and paying_months.month > person_days.known_date
     group by
         paying_months.account_id,
         paying_months.month,

@@ -83,13 +83,13 @@ operands as (
 ),
 
 events_and_tickets as (
-    -- an event is known from the day it was received, and not before it happened
+    -- an event is known from the day on which all of it had been received
     select
         account_id,
         person_id,
         event_name,
         activity_date,
-        greatest(activity_date, received_date) as known_date,
+        known_date,
         count_events
     from account_days
     union all

@@ -24,9 +24,8 @@ billing_states as (
 ),
 
 clock as (
-    select
-        -- a day that has not begun at as_of is none yet: midnight belongs to the day before
-        cast(as_of_at - interval '1' microsecond as date) as last_date
+    select cast(as_of_at - interval '1' microsecond as date) as last_date
+    -- a day that has not begun at as_of is none yet: midnight belongs to the day before
     from {{ ref('dim_as_of') }}
 ),
 
