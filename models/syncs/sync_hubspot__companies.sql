@@ -12,6 +12,10 @@ account_pqls as (
     select * from {{ ref('int_syncs__account_pqls') }}
 ),
 
+current_health as (
+    select * from {{ ref('fct_current_health') }}
+),
+
 final as (
     select
         accounts.account_id as record_key,
@@ -27,10 +31,16 @@ final as (
         account_pqls.points as pql_points,
         account_pqls.score_10 as pql_score_10,
         account_pqls.tier as pql_tier,
-        substr(account_pqls.reason, 1, 255) as pql_reason
+        substr(account_pqls.reason, 1, 255) as pql_reason,
+        current_health.health_score,
+        current_health.band as health_band,
+        current_health.trend as health_trend,
+        current_health.top_cause as health_cause,
+        substr(current_health.reason, 1, 255) as health_reason
     from accounts
     inner join account_usage on accounts.account_id = account_usage.account_id
     left join account_pqls on accounts.account_id = account_pqls.account_id
+    left join current_health on accounts.account_id = current_health.account_id
 )
 
 select * from final

@@ -12,6 +12,10 @@ account_pqls as (
     select * from {{ ref('int_syncs__account_pqls') }}
 ),
 
+current_health as (
+    select * from {{ ref('fct_current_health') }}
+),
+
 crm_matches as (
     select * from {{ ref('int_syncs__salesforce_matches') }}
 ),
@@ -37,11 +41,17 @@ final as (
         account_pqls.points as pql_points,
         account_pqls.score_10 as pql_score_10,
         account_pqls.tier as pql_tier,
-        substr(account_pqls.reason, 1, 255) as pql_reason
+        substr(account_pqls.reason, 1, 255) as pql_reason,
+        current_health.health_score,
+        current_health.band as health_band,
+        current_health.trend as health_trend,
+        current_health.top_cause as health_cause,
+        substr(current_health.reason, 1, 255) as health_reason
     from accounts
     inner join account_usage on accounts.account_id = account_usage.account_id
     cross join clock
     left join account_pqls on accounts.account_id = account_pqls.account_id
+    left join current_health on accounts.account_id = current_health.account_id
     left join crm_matches
         on
             crm_matches.object = 'account'

@@ -294,6 +294,42 @@ create table pql.fct_score_reasons as
         ('rubric_150', 'acc_0', date '2026-06-29', 'core_workflow', 60.50),
         ('rubric_150', 'acc_0', date '2026-06-29', 'team', 25.00)
     ) as t(model_key, account_id, score_date, signal_key, points);
+create schema health;
+create table seeds.health_bands as
+    select * from (values
+        ('healthy', 1, 70.00, false), ('at_risk', 3, 30.00, true), ('critical', 4, 0.00, true)
+    ) as t(band, place, min_score, is_at_risk);
+create table seeds.health_overrides as
+    select * from (values
+        ('o1', 'acc_0', 'healthy', 'They signed for a year.', 'ana', date '2026-05-01',
+            date '2026-05-31'),
+        ('o2', 'acc_0', 'at_risk', 'The sponsor left.', 'ana', date '2026-06-01',
+            date '2026-06-30')
+    ) as t(override_key, account_id, band, reason, overridden_by, valid_from, valid_until);
+create table health.fct_account_health as
+    select * from (values
+        ('acc_0', date '2026-06-28', 75.50, 'healthy', false, 100.00),
+        ('acc_0', date '2026-06-29', 29.99, 'critical', true, 100.00),
+        ('acc_1', date '2026-06-29', null, 'unknown', false, 0.00)
+    ) as t(account_id, health_date, health_score, band, is_at_risk, measured_weight_pct);
+create table health.fct_health_components as
+    select * from (values
+        ('acc_0', date '2026-06-28', 'usage', 85.00, 60.00, 75.50, false),
+        ('acc_0', date '2026-06-28', 'seats', null, 0.00, 0.00, true),
+        ('acc_0', date '2026-06-29', 'usage', 20.00, 60.00, 12.00, false),
+        ('acc_0', date '2026-06-29', 'seats', 44.98, 40.00, 17.99, false),
+        ('acc_1', date '2026-06-29', 'usage', null, 0.00, 0.00, true),
+        ('acc_1', date '2026-06-29', 'seats', null, 0.00, 0.00, true)
+    ) as t(account_id, health_date, component, score, effective_weight, points, is_missing);
+create table health.fct_current_health as
+    select 'acc_0' as account_id, 'critical' as band, true as is_at_risk, 29.00 as mrr;
+create table health.rpt_at_risk_queue as
+    select 1 as place, 'acc_0' as account_id, 29.00 as mrr_at_risk;
+create table health.rpt_health_backtest as
+    select * from (values
+        ('health', 'band', 'critical', 20, 0.5, 0.4, 0.2, 0.6),
+        ('health', 'band', 'healthy', 80, 0.1, null, null, null)
+    ) as t(model_key, cut_type, cut, n, churn_rate, above_next, above_next_low, above_next_high);
 create table pql.fct_transitions as
     select 'rubric_150' as model_key, 'acc_0' as account_id, date '2026-06-29' as score_date,
         'watching' as from_tier, 'hot' as to_tier, timestamp '2026-06-29 08:00' as transitioned_at;

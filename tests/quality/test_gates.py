@@ -223,6 +223,17 @@ MARTS_DAMAGE = {
     "scores_within_bounds": "update pql.fct_scores set score_10 = 11 where tier = 'hot'",
     "scores_tier_known": "update pql.fct_scores set tier = 'warm' where tier = 'watching'",
     "scores_explained": "delete from pql.fct_score_reasons where signal_key = 'team'",
+    "health_within_bounds": "update health.fct_account_health set health_score = 0 "
+    "where measured_weight_pct = 0",
+    "health_is_its_components": "delete from health.fct_health_components "
+    "where component = 'seats' and score is not null",
+    "health_missing_is_no_zero": "update health.fct_health_components set effective_weight = 1 "
+    "where account_id = 'acc_1'",
+    "health_band_is_its_scores": "update health.fct_account_health set band = 'at_risk' "
+    "where band = 'critical'",
+    "at_risk_queue_is_everybody_at_risk": "delete from health.rpt_at_risk_queue",
+    "health_overrides_do_not_overlap": "update seeds.health_overrides "
+    "set valid_until = date '2026-06-01' where override_key = 'o1'",
     "transitions_follow_scores": "update pql.fct_transitions set to_tier = 'warm'",
     "qualification_rates_are_their_formula": "update pql.rpt_qualification_pipeline set rate = 0.2",
     "qualification_totals_are_mature": "update pql.rpt_qualification_pipeline "
@@ -451,6 +462,16 @@ def test_a_live_scoring_model_that_no_longer_fits_is_a_warning(built, key):
     report = check_suite(built, "marts", "marts.pql_proof")
     assert report.passed
     assert [result.key for result in report.warnings] == [key]
+
+
+def test_bands_of_health_in_the_wrong_order_are_a_warning(built):
+    run_sql(
+        built.warehouse_path,
+        "update health.rpt_health_backtest set above_next_high = -0.1 where cut = 'critical'",
+    )
+    report = check_suite(built, "marts", "marts.health")
+    assert report.passed
+    assert [result.key for result in report.warnings] == ["health_still_orders_its_bands"]
 
 
 def test_registered_names_are_recognised_however_they_are_spelt(built):

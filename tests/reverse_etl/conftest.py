@@ -25,7 +25,9 @@ ACCOUNTS = """
         'free' as plan, 0::decimal(18, 2) as mrr, 'USD' as currency,
         (n % 7)::bigint as active_users_28d, timestamp '2026-01-01 10:00:00' as activated_at,
         timestamp '2026-01-31 12:00:00' as last_seen_at, 0::double as pql_points,
-        1::integer as pql_score_10, 'cold' as pql_tier, null::varchar as pql_reason
+        1::integer as pql_score_10, 'cold' as pql_tier, null::varchar as pql_reason,
+        71.5::decimal(9, 2) as health_score, 'healthy' as health_band, 'steady' as health_trend,
+        'unused_seats' as health_cause, '2 of 9 seats used.' as health_reason
     from range(1, {rows} + 1) as numbers(n)
 """
 CONTACTS = """
@@ -56,7 +58,9 @@ COMPANIES = """
         0::decimal(18, 2) as mrr, 3::bigint as active_users_28d,
         timestamp '2026-01-01 10:00:00' as activated_at,
         timestamp '2026-01-31 12:00:00' as last_seen_at, 0::double as pql_points,
-        1::integer as pql_score_10, 'cold' as pql_tier, null::varchar as pql_reason
+        1::integer as pql_score_10, 'cold' as pql_tier, null::varchar as pql_reason,
+        71.5::decimal(9, 2) as health_score, 'healthy' as health_band, 'steady' as health_trend,
+        'unused_seats' as health_cause, '2 of 9 seats used.' as health_reason
     from range(1, {rows} + 1) as numbers(n)
 """
 HUBSPOT_CONTACTS = """
