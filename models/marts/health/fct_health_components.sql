@@ -68,7 +68,7 @@ final as (
         cast(
             case
                 when total_weight_units = 0 then 0
-                else (10000 - coalesce(score_units, 0)) * weight_units / (100.0 * total_weight_units)
+                else {{ money_share('(10000 - coalesce(score_units, 0))', 'weight_units', 'total_weight_units') }} / 100.0
             end as decimal(9, 2)
         ) as lost_points,
         sentence,

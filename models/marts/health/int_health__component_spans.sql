@@ -41,7 +41,10 @@ evidence_while_paying as (
         components.per,
         components.min_denominator,
         components.window_days,
-        coalesce(paying_spans.billing_cause, components.cause) as cause,
+        case
+            when components.numerator = 'billing_value' then coalesce(paying_spans.billing_cause, components.cause)
+            else components.cause
+        end as cause,
         components.sentence,
         components.sentence_missing,
         paying_spans.billing_sentence,
@@ -106,7 +109,10 @@ values_on_curve as (
     -- a curve goes on flat before its first point and after its last
     select
         values_measured.*,
-        least(greatest(values_measured.value_units, curve_ends.first_value_units), curve_ends.last_value_units) as curve_units
+        case
+            when values_measured.is_measured
+                then least(greatest(values_measured.value_units, curve_ends.first_value_units), curve_ends.last_value_units)
+        end as curve_units
     from values_measured
     inner join curve_ends on values_measured.component = curve_ends.component
 ),
