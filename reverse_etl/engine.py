@@ -148,7 +148,7 @@ def run_sync(
             finally:
                 remove_scratch(scratch)
             return replace(_with_plan(report, plan), status="planned")
-        log = RunLog(ops, spec, uuid4().hex, clock(), clock)
+        log = RunLog(ops, spec, uuid4().hex, clock(), clock, settings.now_set)
         report = replace(report, run_id=log.run_id, started_at=log.started_at)
         sending = Sending(spec, log, sleep, chance or random.Random())
         status: RunStatus = "failed"
@@ -171,7 +171,7 @@ def run_sync(
                 with destination_url(settings, spec.destination, base_urls) as url:
                     sending.run(connect(settings, spec, url, sending.calls), plan, progress)
             status = "partial" if sending.rejected else "succeeded"
-            message = sending.summary() if sending.rejected else None
+            message = sending.summary() if sending.rejected else _noted(plan)
             if release:
                 message = f"released by a person{f'; {message}' if message else ''}"
         except DestinationError as error:
@@ -206,6 +206,12 @@ def run_sync(
             write_calls=sending.calls.writes,
             rejections=sending.rejections,
         )
+
+
+def _noted(plan: Plan) -> str | None:
+    if not plan.counts.noted:
+        return None
+    return f"{plan.counts.noted} row(s) were there on the first run: noted as history, not sent"
 
 
 @contextmanager

@@ -121,6 +121,17 @@ class SyncSpec(BaseModel):
     empty_source: Literal["stop", "allow"] = Field(
         default="stop", description="stop: an empty source with records synced earlier is an error"
     )
+    announces: str | None = Field(
+        default=None,
+        description="field with the id of what the record tells of; when each was first "
+        "acknowledged is in ops.sync_deliveries",
+    )
+    first_run: Literal["send", "note"] = Field(
+        default="send", description="note: what is there on the first run is history, never sent"
+    )
+    message: Literal["hot_pql", "sla_alert"] | None = Field(
+        default=None, description="Slack: which message a row becomes"
+    )
     owner: str
     depends_on: tuple[str, ...] = ()
 
@@ -144,6 +155,12 @@ class SyncSpec(BaseModel):
             raise ValueError(
                 "mode insert would write duplicates after a crash; use upsert with external_id"
             )
+        if (self.message is None) == (self.destination == "slack"):
+            raise ValueError("message goes with destination: slack, and is required there")
+        if self.announces is not None and self.announces not in self.fields:
+            raise ValueError(f"announces: {self.announces} is not among fields")
+        if self.first_run == "note" and self.mode != "insert":
+            raise ValueError("first_run: note goes with mode: insert; records are compared instead")
         if self.external_id is not None and self.external_id in self.fields:
             raise ValueError(f"{self.external_id} gets record_key; take it out of fields")
         if (self.set_fields is not None) != (self.effective_delete_policy == "set_fields"):

@@ -124,7 +124,14 @@ class Settings(BaseSettings):
     @cached_property
     def now(self) -> datetime:
         """The pipeline's now as an aware UTC datetime; constant for this object."""
-        chosen = self.as_of or self._demo_as_of() or datetime.now(UTC)
+        return self.now_set or datetime.now(UTC)
+
+    @property
+    def now_set(self) -> datetime | None:
+        """The pipeline's now where it was set and so stands still; None: the wall clock's."""
+        chosen = self.as_of or self._demo_as_of()
+        if chosen is None:
+            return None
         return chosen.replace(tzinfo=UTC) if chosen.tzinfo is None else chosen.astimezone(UTC)
 
     def _demo_as_of(self) -> datetime | None:

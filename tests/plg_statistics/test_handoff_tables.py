@@ -34,7 +34,7 @@ def tables(**more) -> dict:
         name: []
         for name in (
             "suppressions", "opportunities", "touches", "crm_versions", "paying_periods",
-            "absences", "holidays", "pauses",
+            "absences", "holidays", "pauses", "deliveries",
         )
     }  # fmt: skip
     rows = {
@@ -133,6 +133,48 @@ def test_of_a_records_versions_a_new_status_is_a_report_and_the_first_is_when_th
     assert found["assigned_at"] == found["synced_at"] > found["routed_at"]
     unknown = handoff(crm_versions=[version(4, "brooding")])
     assert (unknown["status"], unknown["count_illegal"]) == ("pending", 1)
+
+
+def test_when_the_crm_had_it_is_told_by_our_ledger_and_else_by_the_crm():
+    hof = handoff_id_of("m", "acc", HOT_AT)
+
+    def synced(*delivered: datetime, crm: list | None = None, others: list | None = None) -> tuple:
+        deliveries = [
+            {"sync_name": f"s{n}", "subject": hof, "delivered_at": at}
+            for n, at in enumerate(delivered)
+        ]
+        found = handoff(deliveries=deliveries + (others or []), crm_versions=crm or [])
+        return found["synced_at"], found["synced_source"]
+
+    acked, read_back = datetime(2026, 3, 3, 2, 20), datetime(2026, 3, 4, 12)
+    assert synced() == (None, None)
+    assert synced(crm=[version(4, "new")]) == (read_back, "crm")
+    # the first of several destinations, whatever is read back later
+    found = synced(acked + timedelta(hours=1), acked, crm=[version(4, "new")])
+    assert found == (acked, "sync_ledger")
+    # the CRM's clock is not ours: its word counts only of the time before the ledger
+    before = [{"sync_name": "s", "subject": "hof_other", "delivered_at": acked}]
+    assert synced(datetime(2026, 3, 5), crm=[version(4, "new")], others=before) == (
+        datetime(2026, 3, 5), "sync_ledger",
+    )  # fmt: skip
+    assert synced(datetime(2026, 3, 5), crm=[version(4, "new")]) == (read_back, "crm")
+    # what came after the day that is looked at is not known on it
+    assert synced(NOW + timedelta(seconds=1)) == (None, None)
+    assert synced(NOW) == (NOW, "sync_ledger")
+
+
+def test_the_delays_follow_the_acknowledgement():
+    hof = handoff_id_of("m", "acc", HOT_AT)
+    acked = datetime(2026, 3, 3, 15, 30)  # half past ten in New York
+    touch = {"account_id": "acc", "sales_touch_id": "t", "owner_id": "ann",
+             "touched_at": datetime(2026, 3, 3, 16)}  # fmt: skip
+    found = handoff(
+        deliveries=[{"sync_name": "s", "subject": hof, "delivered_at": acked}], touches=[touch]
+    )
+    assert found["assigned_at"] == acked > found["routed_at"]
+    delays = [found[f"{part}_minutes"] for part in ("pipeline", "sync", "human", "response")]
+    # nine o'clock is two in the afternoon UTC
+    assert delays == [90, 0, 30, 120]
 
 
 def test_a_day_without_an_hour_ends_late():

@@ -77,13 +77,27 @@ HOT = """
         12::bigint as active_users_28d
     from range(1, {rows} + 1) as numbers(n)
 """
+SLA_ALERTS = """
+    select
+        'hof_' || n || '|hot|deadline' as record_key, 'acc_' || n as account_id,
+        'Account <' || n || '>' as account_name, 'hof_' || n as handoff_id,
+        'tell_manager' as action, 'hot' as tier, 'sdr_emea' as team,
+        'dana@lumen.example' as recipient_email, 'Mia Okafor' as owner_name,
+        'Mia Okafor' as present_owner_name, 132::double as points, 9::integer as score_10,
+        'Three people hit the query limit' as reason, 'free' as plan, '51-500' as segment,
+        12::bigint as active_users_28d, timestamp '2026-01-29 23:59:59' as qualified_at,
+        timestamp '2026-01-30 10:00:00' as due_at
+    from range(1, {rows} + 1) as numbers(n)
+"""
 TABLES = {
     "sync_salesforce__accounts": ACCOUNTS,
     "sync_salesforce__contacts": CONTACTS,
     "sync_salesforce__pqls": PQLS,
     "sync_hubspot__companies": COMPANIES,
     "sync_hubspot__contacts": HUBSPOT_CONTACTS,
+    "sync_hubspot__pqls": PQLS,
     "sync_slack__hot_pqls": HOT,
+    "sync_slack__sla_alerts": SLA_ALERTS,
 }
 
 
