@@ -1046,6 +1046,8 @@ class _Fold:
             default=None,
         )
         answered_at = self.acknowledged.get(h.handoff_id)
+        if answered_at is not None and answered_at > ends:
+            answered_at = None  # it was over before anybody could see it
         if answered_at is None or (told_at is not None and told_at < self.ledger_since):
             return told_at, None if told_at is None else "crm"
         return answered_at, "sync_ledger"

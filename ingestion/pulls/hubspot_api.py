@@ -215,9 +215,8 @@ class HubSpotCrm:
             limit=limit,
             after="0",
         )
-        return self._ask(name, self._crm.objects.search_api.do_search, _api_name(name), request)[
-            "results"
-        ]
+        search = self._crm.objects.search_api.do_search
+        return self._ask(name, search, _api_name(name), request)["results"]
 
     def _completed(self, name: str, ids: Sequence[str]) -> list[dict[str, Any]]:
         """The records with all their properties, in the order of ``ids``.

@@ -158,6 +158,11 @@ def test_when_the_crm_had_it_is_told_by_our_ledger_and_else_by_the_crm():
         datetime(2026, 3, 5), "sync_ledger",
     )  # fmt: skip
     assert synced(datetime(2026, 3, 5), crm=[version(4, "new")]) == (read_back, "crm")
+    # it expired before anybody could see it
+    assert handoff(
+        deliveries=[{"sync_name": "s", "subject": hof, "delivered_at": NOW}],
+        paying_periods=[{"account_id": "acc", "valid_from": date(2026, 3, 4)}],
+    )["synced_at"] is None  # fmt: skip
     # what came after the day that is looked at is not known on it
     assert synced(NOW + timedelta(seconds=1)) == (None, None)
     assert synced(NOW) == (NOW, "sync_ledger")

@@ -99,7 +99,8 @@ def test_what_was_late_before_the_first_run_is_never_told_and_what_comes_is_told
     assert "40 row(s)" in (first.message or "")
     home.change(
         "insert into sync_slack__sla_alerts by name select * replace "
-        "(record_key || '|new' as record_key) from sync_slack__sla_alerts where account_id = 'acc_7'"
+        "(record_key || '|new' as record_key) from sync_slack__sla_alerts "
+        "where account_id = 'acc_7'"
     )
     second = run_sync(home.settings, "slack_sla_alerts", base_urls=mocks.urls)
     assert (second.accepted, second.write_calls) == (1, 1)
@@ -138,9 +139,9 @@ def test_a_manager_is_told_what_is_late_with_whom_and_why_it_matters() -> None:
     assert message["text"] == "Acme (hot) is overdue: not touched yet"
     said = json.dumps(message, ensure_ascii=False)
     for evidence in (
-        "<https://crm/1|Acme>", "For dana@x.example: see that Mia answers", "30 Jan 2026, 10:00 UTC",
-        "29 Jan 2026, 23:59 UTC", "Three people hit the limit.", "132 points (9 of 10)", "sdr_emea",
-        "51-500", "12",
+        "<https://crm/1|Acme>", "For dana@x.example: see that Mia answers",
+        "30 Jan 2026, 10:00 UTC", "29 Jan 2026, 23:59 UTC", "Three people hit the limit.",
+        "132 points (9 of 10)", "sdr_emea", "51-500", "12",
     ):  # fmt: skip
         assert evidence in said, evidence
 
