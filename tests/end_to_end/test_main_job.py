@@ -11,6 +11,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
+from dagster_plg.dbt_project import parsed_project
 from reverse_etl.specs import load_specs
 from tests.models import naive_attribution, naive_experiments, naive_recognition
 from tests.models.landed_books import books_of
@@ -456,9 +457,9 @@ def when_built(installation) -> dict[str, tuple]:
         return {name: (at, key) for name, at, key in rows.fetchall()}
 
 
-def what_follows_from(installation, unique_id: str) -> set[str]:
+def what_follows_from(unique_id: str) -> set[str]:
     """All models that read it, over however many others."""
-    children = json.loads((installation.home / "dbt/target/manifest.json").read_text())["child_map"]
+    children = parsed_project().manifest_json["child_map"]
     found, waiting = set(), [unique_id]
     while waiting:
         for child in children[waiting.pop()]:
@@ -479,7 +480,7 @@ def test_a_second_run_writes_nothing_and_changes_no_table(demo_run):
     # Python, and models that remember: nobody knows but they
     always = {name for name, (_, key) in built_after.items() if key is None}
     # what CRMs acknowledged in the first run the second knows of hand-offs, and nothing else
-    learns = what_follows_from(demo_run, "source.plg.raw.sync_deliveries")
+    learns = what_follows_from("source.plg.raw.sync_deliveries")
     assert always <= built_again <= always | learns
     assert built_before.keys() == built_after.keys()
     assert len(always) < 10 < len(built_after)
