@@ -291,7 +291,7 @@ class _Fold:
         self.rules, self.accounts, self.now = rules, accounts, now
         self.until = decided.until if decided else datetime.min
         self.decided = decided
-        self.acknowledged = {one: at for one, at in acknowledged.items() if at <= now}
+        self.acknowledged = acknowledged
         # of what CRMs had before our ledger begins only they can tell
         self.ledger_since = min(self.acknowledged.values(), default=datetime.max)
         self.out = Outcome()
@@ -1047,7 +1047,7 @@ class _Fold:
         )
         answered_at = self.acknowledged.get(h.handoff_id)
         if answered_at is not None and answered_at > ends:
-            answered_at = None  # it was over before anybody could see it
+            answered_at = None  # it was over before anybody could see it, or is to come
         if answered_at is None or (told_at is not None and told_at < self.ledger_since):
             return told_at, None if told_at is None else "crm"
         return answered_at, "sync_ledger"

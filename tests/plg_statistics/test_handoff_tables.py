@@ -1,5 +1,6 @@
 """From rows as the models give them to the log, and from the log of one build to the next."""
 
+import random
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -180,6 +181,72 @@ def test_the_delays_follow_the_acknowledgement():
     delays = [found[f"{part}_minutes"] for part in ("pipeline", "sync", "human", "response")]
     # nine o'clock is two in the afternoon UTC
     assert delays == [90, 0, 30, 120]
+
+
+def busy_month() -> dict:
+    """Twelve accounts, three people of two teams, some of everything; two a moment."""
+    names = [f"a{n:02d}" for n in range(12)]
+    at = [datetime(2026, 2, 2 + n // 2, 23, 59, 59) for n in range(12)]
+    return tables(
+        accounts=[
+            {"account_id": name, "named_account_owner_id": "cem" if n == 3 else None}
+            for n, name in enumerate(names)
+        ],
+        crossings=[
+            {"model_key": "m", "account_id": name, "tier": "hot", "crossed_at": at[n]}
+            for n, name in enumerate(names)
+        ],
+        zones=[
+            {"account_id": name, "rule_order": order, "zone": zone, "is_routed": order == 1,
+             "description": None, "valid_from": datetime(1900, 1, 1)}
+            for n, name in enumerate(names)
+            for order, zone in ((1, "sales_available"), (2, "self_serve_only"))
+            if order == 2 or n % 5
+        ],
+        routes=[
+            {"account_id": name, "tier": "hot", "territory": "world",
+             "team": "sdr" if n % 4 == 0 else "ae"}
+            for n, name in enumerate(names)
+        ],
+        people=[
+            person("ann", capacity=2), person("bob", position=2, capacity=2),
+            person("ann", "sdr", position=2, capacity=2), person("cem", "sdr", capacity=3),
+        ],
+        suppressions=[
+            {"account_id": "a07", "reason": "self_serve_zone", "detail": None,
+             "valid_from": at[0], "valid_to": None},
+        ],
+        opportunities=[
+            {"crm": "salesforce", "opportunity_id": "1", "account_id": "a05", "owner_id": "bob",
+             "created_at": at[0], "closed_at": at[8], "is_won": False},
+        ],
+        touches=[
+            {"account_id": name, "sales_touch_id": f"t{n}", "owner_id": "ann",
+             "touched_at": at[n] + timedelta(hours=16)}
+            for n, name in enumerate(names) if n % 3 == 1
+        ],
+        crm_versions=[
+            version(5, status, account_id=name, record_id=f"r{name}")
+            for name, status in (("a01", "working"), ("a02", "no"), ("a04", "new"))
+        ],
+        deliveries=[
+            {"sync_name": sync, "subject": handoff_id_of("m", name, at[n]),
+             "delivered_at": at[n] + timedelta(hours=hours)}
+            for n, name in enumerate(names) for sync, hours in (("hubspot", 3), ("salesforce", 2))
+        ],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_same_tables_in_any_order_of_their_rows_are_the_same_log(seed):
+    found = handoff_log(busy_month(), NOW)
+    shuffled = busy_month()
+    chance = random.Random(seed)
+    for rows in shuffled.values():
+        chance.shuffle(rows)
+    assert handoff_log(shuffled, NOW).to_pylist() == found.to_pylist()
+    reasons = {row["reason"] for kind in ("event", "decision") for row in rows_of(found, kind)}
+    assert {"in_turn", "team_full", "named_account", "self_serve_zone", "no_touch"} <= reasons
 
 
 def test_a_day_without_an_hour_ends_late():
