@@ -5,6 +5,7 @@ A field of the destination is mapped from a column (``Email: email``) or from a 
     PLG_MRR__c: {column: mrr, type: number}
     FirstName: {column: first_name, max_length: 40}
     Account: {column: account_id, reference: PLG_Account_Id__c}   # by its external id
+    What: {column: account_id, reference: PLG_Account_Id__c, reference_object: Account}
     LeadSource: {constant: Product}
     Name: {template: "{name} – {tier}"}
 """
@@ -53,6 +54,9 @@ class FieldMapping(BaseModel):
     type: FieldType | None = Field(default=None, description="default: from the column's type")
     max_length: int | None = Field(default=None, ge=1, description="longer text is cut")
     reference: str | None = Field(default=None, description="external id of the record pointed at")
+    reference_object: str | None = Field(
+        default=None, description="the object pointed at, where a field may point at several"
+    )
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -61,6 +65,8 @@ class FieldMapping(BaseModel):
             raise ValueError("give exactly one of: column, constant, template")
         if self.reference is not None and self.column is None:
             raise ValueError("a reference needs a column")
+        if self.reference_object is not None and self.reference is None:
+            raise ValueError("reference_object goes with reference")
         return self
 
     @property

@@ -402,6 +402,16 @@ def test_both_crms_hold_exactly_what_the_sync_models_say(demo_run):
         ("hubspot", "companies", "plg_account_id", "hubspot__companies", "record_key"),
         ("hubspot", "contacts", "email", "hubspot__contacts", "record_key"),
         ("hubspot", "p_pql", "plg_pql_key", "hubspot__pqls", "record_key"),
+        ("salesforce", "Task", "PLG_Handoff_Id__c", "salesforce__tasks", "record_key"),
+        ("hubspot", "tasks", "plg_handoff_id", "hubspot__tasks", "record_key"),
+        (
+            "salesforce",
+            "Usage_Summary__c",
+            "PLG_Usage_Key__c",
+            "salesforce__usage_summaries",
+            "record_key",
+        ),
+        ("hubspot", "p_product_user", "plg_person_id", "hubspot__product_users", "record_key"),
     ]:
         expected = {row[column] for row in demo_run.query(f"select * from syncs.sync_{source}")}
         held = {

@@ -589,3 +589,44 @@ def test_what_was_sent_before_deliveries_were_kept_is_taken_from_the_log(
     home.ops("delete from sync_deliveries")
     run_sync(home.settings, "hubspot_pqls", base_urls=mocks.urls)
     assert deliveries(home) == known
+
+
+# tasks, usage, users ----------------------------------------------------------------------
+
+
+def test_a_hand_off_is_one_task_of_its_account_completed_when_it_closes(
+    home: Home, mocks: Mocks
+) -> None:
+    home.publish(
+        salesforce__accounts=2, salesforce__tasks=2, hubspot__companies=2, hubspot__tasks=2
+    )
+    for name in ("salesforce_accounts", "hubspot_companies", "salesforce_tasks", "hubspot_tasks"):
+        report = run_sync(home.settings, name, base_urls=mocks.urls)
+        assert (report.status, report.accepted) == ("succeeded", 2), report.message
+        assert run_sync(home.settings, name, base_urls=mocks.urls).api_calls == 0
+    soql = "SELECT Subject, Status, ActivityDate, What.Name FROM Task ORDER BY PLG_Handoff_Id__c"
+    task = mocks.query(soql)[0]
+    assert (task["Subject"], task["Status"]) == ("[PLG] Account 1: hot", "Not Started")
+    assert (task["ActivityDate"], task["What"]["Name"]) == ("2026-01-30", "Account 1")
+    for table in ("sync_salesforce__tasks", "sync_hubspot__tasks"):
+        home.change(f"delete from {table} where account_id = 'acc_1'")
+        home.change(f"update {table} set description = 'And a fourth'")
+    for name in ("salesforce_tasks", "hubspot_tasks"):
+        closed = run_sync(home.settings, name, base_urls=mocks.urls)
+        assert (closed.planned_deletes, closed.planned_updates, closed.accepted) == (1, 1, 2)
+        assert run_sync(home.settings, name, base_urls=mocks.urls).api_calls == 0
+    assert [task["Status"] for task in mocks.query(soql)] == ["Completed", "Not Started"]
+    rows, _ = mocks.store("hubspot").page("tasks", order="id")
+    assert [row.fields["hs_task_status"] for row in rows] == ["COMPLETED", "NOT_STARTED"]
+
+
+@pytest.mark.parametrize("name", ["usage_summaries", "product_users"])
+def test_usage_and_users_reach_the_custom_objects_of_both_crms(
+    home: Home, mocks: Mocks, name: str
+) -> None:
+    home.publish(salesforce__accounts=3, **{f"salesforce__{name}": 3, f"hubspot__{name}": 3})
+    run_sync(home.settings, "salesforce_accounts", base_urls=mocks.urls)
+    for crm in ("salesforce", "hubspot"):
+        report = run_sync(home.settings, f"{crm}_{name}", base_urls=mocks.urls)
+        assert (report.status, report.accepted, report.write_calls) == ("succeeded", 3, 1)
+        assert run_sync(home.settings, f"{crm}_{name}", base_urls=mocks.urls).api_calls == 0

@@ -30,15 +30,16 @@ def written(folder: Path, **changes: object) -> Path:
 def test_the_shipped_specs_load_in_an_order_that_respects_their_dependencies() -> None:
     names = list(load_specs())
     assert sorted(names) == [
-        "hubspot_companies",
-        "hubspot_contacts",
-        "hubspot_pqls",
-        "salesforce_accounts",
-        "salesforce_contacts",
-        "salesforce_pqls",
+        *(
+            f"{crm}_{name}"
+            for crm, of_accounts in (("hubspot", "companies"), ("salesforce", "accounts"))
+            for name in sorted([
+                of_accounts, "contacts", "pqls", "product_users", "tasks", "usage_summaries"
+            ])
+        ),
         "slack_hot_pqls",
         "slack_sla_alerts",
-    ]
+    ]  # fmt: skip
     assert names.index("salesforce_accounts") < names.index("salesforce_contacts")
     assert names.index("salesforce_accounts") < names.index("salesforce_pqls")
     assert names.index("hubspot_companies") < names.index("hubspot_contacts")
