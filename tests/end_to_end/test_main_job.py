@@ -493,7 +493,7 @@ def test_a_second_run_writes_nothing_and_changes_no_table(demo_run):
     learns = what_follows_from("source.plg.raw.sync_deliveries")
     assert always <= built_again <= always | learns
     assert built_before.keys() == built_after.keys()
-    assert len(always) < 10 < len(built_after)
+    assert len(always) < len(built_after) / 8
     assert {name for name in before if before[name] != after[name]} == {
         '"staging"."stg_syncs__deliveries"',
         '"core"."fct_sync_deliveries"',
