@@ -23,7 +23,7 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
-from reverse_etl.connect import connect, destination_url, is_enabled
+from reverse_etl.connect import connect, destination_url, is_enabled, is_off
 from reverse_etl.destinations.base import Answer, CallCount, Destination, Outgoing
 from reverse_etl.errors import (
     BatchRefused,
@@ -132,11 +132,11 @@ def run_sync(
     report = SyncReport(
         spec.name, spec.destination, "disabled", failure_rate_limit=spec.failure_rate
     )
-    if not is_enabled(settings, spec.destination):
-        return replace(
-            report,
-            message=f"{spec.destination} is switched off (PLG_{spec.destination.upper()}_ENABLED)",
-        )
+    if not is_enabled(settings, spec):
+        what, switch = spec.destination, f"PLG_{spec.destination.upper()}_ENABLED"
+        if is_off(settings, spec):
+            what, switch = spec.name, "PLG_SYNCS_OFF"
+        return replace(report, message=f"{what} is switched off ({switch})")
     ops = OpsStore(settings.ops_path)
     scratch = settings.home / "sync" / f"{spec.name}.plan.duckdb"
     with _only_run(settings, spec):

@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     slack_enabled: bool = True
     slack_url: str = Field(default="mock", description="'mock' or an incoming-webhook URL")
 
+    syncs_off: str = Field(
+        default="", description="comma-separated syncs not to run (no custom objects in HubSpot)"
+    )
+
     collect_host: str = Field(default="127.0.0.1", description="where `plg collect` listens")
     collect_port: int = Field(default=8020, ge=0, le=65535)
     collect_write_keys: str = Field(

@@ -5,8 +5,9 @@ import pyarrow as pa
 from plg_statistics.fingerprints import fingerprint_of_tables
 
 
-def numbers(in_the_gap: int, kind: pa.DataType = pa.int64()) -> pa.Table:
+def numbers(in_the_gap: int) -> pa.Table:
     """1, NULL, 3, with ``in_the_gap`` in memory where the NULL is."""
+    kind = pa.int64()
     data = pa.array([1, in_the_gap, 3], kind).buffers()[1]
     column = pa.Array.from_buffers(kind, 3, [pa.py_buffer(b"\x05"), data])
     assert column.to_pylist() == [1, None, 3]

@@ -411,6 +411,15 @@ def test_a_destination_that_is_switched_off_is_no_failure(home: Home) -> None:
     assert "PLG_HUBSPOT_ENABLED" in (report.message or "")
 
 
+def test_a_single_sync_can_be_switched_off(home: Home, mocks: Mocks) -> None:
+    home.publish(hubspot__pqls=1, hubspot__companies=1)
+    settings = home.settings.model_copy(update={"syncs_off": "hubspot_pqls, hubspot_tasks"})
+    report = run_sync(settings, "hubspot_pqls", base_urls=mocks.urls)
+    assert (report.status, report.ok, report.api_calls) == ("disabled", True, 0)
+    assert "PLG_SYNCS_OFF" in (report.message or "")
+    assert run_sync(settings, "hubspot_companies", base_urls=mocks.urls).accepted == 1
+
+
 def test_two_runs_of_one_sync_do_not_overlap(home: Home, mocks: Mocks) -> None:
     home.publish(hubspot__companies=1)
     mocks.fault(system="hubspot", kind="slow", seconds=1.5)
