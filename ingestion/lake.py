@@ -14,7 +14,7 @@ import duckdb
 from ingestion.lake_schema import DATASETS
 
 PARTITIONED = {"events": "received_date"}
-VIRTUAL = {"pipeline_clock"}  # settings, not files
+VIRTUAL = {"pipeline_clock", "sync_deliveries"}  # settings and our own records, not files
 INTERNAL: Mapping[str, Mapping[str, str]] = {
     # files whose rows no longer count: replaced by new content, or taken out
     "withdrawn_files": {"file_id": "VARCHAR", "load_id": "BIGINT"},

@@ -134,4 +134,12 @@ DATASETS: Mapping[str, Mapping[str, str]] = {
         "reporting_currency": "VARCHAR",
         "timezone": "VARCHAR",
     },
+    # when destinations had what our syncs announced to them; kept in ops, copied for each build
+    "sync_deliveries": {
+        "sync_name": "VARCHAR",
+        "subject": "VARCHAR",
+        "destination": "VARCHAR",
+        "record_key": "VARCHAR",
+        "delivered_at": "TIMESTAMP",
+    },
 }

@@ -1,4 +1,4 @@
-"""Views ``raw.<dataset>`` in the warehouse: what dbt sees of the lake.
+"""Views ``raw.<dataset>`` in the warehouse: what dbt sees of the lake and of our own records.
 
 A view shows only what the manifest knows: rows of loads that were committed, without the
 rows of files that were superseded or withdrawn. Rows that a crashed ingest left behind
@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping
 
 import duckdb
+import pyarrow as pa
 
 from ingestion.lake import (
     INTERNAL,
@@ -22,7 +23,7 @@ from ingestion.lake import (
 from ingestion.lake_schema import DATASETS
 from ingestion.manifest import committed_load_id
 from warehouse.dbt_builds import RAW_VERSIONS, writing
-from warehouse.ops import retry_while_locked
+from warehouse.ops import OpsStore, retry_while_locked
 from warehouse.settings import Settings
 
 # a later row with the same key replaces the earlier one
@@ -48,6 +49,7 @@ def create_raw_views(settings: Settings) -> None:
     """
     ensure_datasets(settings.lake_dir)
     load_id = committed_load_id(settings)
+    deliveries = _sync_deliveries(settings)
     settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
     for attempt in retry_while_locked():
         with attempt:
@@ -59,6 +61,10 @@ def create_raw_views(settings: Settings) -> None:
         connection.execute(
             f"create or replace view raw.pipeline_clock as {_clock_select(settings)}"
         )
+        connection.execute(f"create or replace table raw.sync_deliveries ({_DELIVERY_COLUMNS})")
+        if deliveries:
+            connection.register("deliveries", _as_arrow(deliveries))
+            connection.execute("insert into raw.sync_deliveries by name select * from deliveries")
         for dataset in STORED:
             if dataset not in INTERNAL:
                 connection.execute(
@@ -68,7 +74,12 @@ def create_raw_views(settings: Settings) -> None:
         connection.execute("create schema if not exists internal")
         rows = ", ".join(
             f"({sql_text(dataset)}, {sql_text(version)})"
-            for dataset, version in sorted(dataset_versions(settings, load_id).items())
+            for dataset, version in sorted(
+                {
+                    **dataset_versions(settings, load_id),
+                    "sync_deliveries": _hash(repr(deliveries)),
+                }.items()
+            )
         )
         connection.execute(
             f"create or replace view {RAW_VERSIONS} as "
@@ -89,6 +100,26 @@ def dataset_versions(settings: Settings, load_id: int) -> dict[str, str]:
         files = _files(settings, "event_loads" if dataset in PARTITIONED else dataset, load_id)
         versions[dataset] = _hash(repr((files, withdrawn)))
     return versions
+
+
+_DELIVERY_COLUMNS = ", ".join(f"{n} {t}" for n, t in DATASETS["sync_deliveries"].items())
+
+
+def _sync_deliveries(settings: Settings) -> list[tuple]:
+    """What the operations store knows of deliveries: small, and copied, so that dbt never holds
+    the store while syncs want to write it."""
+    if not settings.ops_path.exists():
+        return []
+    names = ", ".join(DATASETS["sync_deliveries"])
+    with OpsStore(settings.ops_path).connection() as connection:
+        return connection.execute(
+            f"select {names} from sync_deliveries order by sync_name, subject"
+        ).fetchall()
+
+
+def _as_arrow(rows: list[tuple]) -> pa.Table:
+    columns = zip(DATASETS["sync_deliveries"], zip(*rows, strict=True), strict=True)
+    return pa.table({name: list(values) for name, values in columns})
 
 
 def _files(settings: Settings, dataset: str, load_id: int) -> list[tuple[str, int, int]]:

@@ -28,11 +28,22 @@ def fingerprint_of_tables(tables: Iterable[pa.Table], *packages: str) -> str:
     for package in packages:
         digest.update(f"{package}=={version(package)}\n".encode())
     for table in tables:
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema) as stream:
-            stream.write_table(table.combine_chunks())
-        digest.update(sink.getvalue())
+        digest.update(str(table.schema.remove_metadata()).encode())
+        for column in table.columns:
+            # apart: what lies in memory where a value is missing may be anything
+            for values in (column.is_valid().cast(pa.uint8()), column.drop_null()):
+                digest.update(_bytes(values))
     return digest.hexdigest()
+
+
+def _bytes(values: pa.ChunkedArray) -> pa.Buffer:
+    if pa.types.is_boolean(values.type):  # the last byte's unused bits neither
+        values = values.cast(pa.uint8())
+    table = pa.table({"values": values}).combine_chunks()
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return sink.getvalue()
 
 
 @cache

@@ -158,7 +158,7 @@ class Report(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """The CRM had the record of a model and account (or of one hand-off)."""
+    """A CRM had the record of a model and account (or of one hand-off), by its own word."""
 
     at: datetime
     model_key: str | None
@@ -221,9 +221,13 @@ def fold(
     accounts: Mapping[str, Account],
     now: datetime,
     decided: Decided | None = None,
+    acknowledged: Mapping[str, datetime] | None = None,
 ) -> Outcome:
-    """All that happened up to ``now`` (included), in the order of time."""
-    return _Fold(rules, accounts, now, decided).run(crossings)
+    """All that happened up to ``now`` (included), in the order of time.
+
+    ``acknowledged``: when a CRM first answered our sync that it has a hand-off, by its id.
+    """
+    return _Fold(rules, accounts, now, decided, acknowledged or {}).run(crossings)
 
 
 @dataclass
@@ -282,10 +286,14 @@ class _Fold:
         accounts: Mapping[str, Account],
         now: datetime,
         decided: Decided | None,
+        acknowledged: Mapping[str, datetime],
     ) -> None:
         self.rules, self.accounts, self.now = rules, accounts, now
         self.until = decided.until if decided else datetime.min
         self.decided = decided
+        self.acknowledged = acknowledged
+        # of what CRMs had before our ledger begins only they can tell
+        self.ledger_since = min(self.acknowledged.values(), default=datetime.max)
         self.out = Outcome()
         self.heap: list[tuple[Any, ...]] = []
         self.pushed = 0
@@ -931,7 +939,7 @@ class _Fold:
     def _final(self, h: _Handoff) -> Row:
         working, pauses = self._working(h), self._pauses(h)
         ends = h.closed_at or self.now
-        synced_at = self._synced_at(h)
+        synced_at, synced_source = self._synced(h)
         assigned_at = h.routed_at
         if assigned_at is not None and synced_at is not None:
             assigned_at = max(assigned_at, synced_at)
@@ -963,6 +971,7 @@ class _Fold:
             "reason": self._waits_because(h) if h.is_open else h.reason,
             "qualified_at": h.qualified_at,
             "synced_at": synced_at,
+            "synced_source": synced_source,
             "routed_at": h.routed_at,
             "assigned_at": assigned_at,
             "workable_at": workable_at,
@@ -1019,10 +1028,11 @@ class _Fold:
         is_at_risk = bool(shares) and worked >= h.rule.sla * min(shares)
         return "at_risk" if is_at_risk else "on_track"
 
-    def _synced_at(self, h: _Handoff) -> datetime | None:
+    def _synced(self, h: _Handoff) -> tuple[datetime | None, str | None]:
+        """When a CRM first had it, and who says so: our ledger, else the CRM."""
         account = self.accounts.get(h.account_id) or Account()
         ends = h.closed_at or self.now
-        return min(
+        told_at = min(
             (
                 d.at
                 for d in account.deliveries
@@ -1035,6 +1045,12 @@ class _Fold:
             ),
             default=None,
         )
+        answered_at = self.acknowledged.get(h.handoff_id)
+        if answered_at is not None and answered_at > ends:
+            answered_at = None  # it was over before anybody could see it, or is to come
+        if answered_at is None or (told_at is not None and told_at < self.ledger_since):
+            return told_at, None if told_at is None else "crm"
+        return answered_at, "sync_ledger"
 
 
 def _within(spans: Iterable[OpenSpan], at: datetime) -> bool:

@@ -51,7 +51,8 @@ LOG = pa.schema([
     ("reasons", _TEXT), ("detail", _TEXT), ("source", _TEXT), ("is_applied", _BOOL),
     ("flag", _TEXT), ("open_after", _INT), ("capacity", _INT), ("step", _TEXT),
     ("action", _TEXT), ("share", pa.float64()), ("recipient_email", _TEXT),
-    ("synced_at", _TIME), ("routed_at", _TIME), ("assigned_at", _TIME), ("workable_at", _TIME),
+    ("synced_at", _TIME), ("synced_source", _TEXT),
+    ("routed_at", _TIME), ("assigned_at", _TIME), ("workable_at", _TIME),
     ("first_touch_at", _TIME), ("first_touch_source", _TEXT), ("first_touch_owner_id", _TEXT),
     ("engaged_at", _TIME), ("last_touch_at", _TIME), ("raised_at", _TIME), ("due_at", _TIME),
     ("closed_at", _TIME), ("sla_minutes", _INT), ("sla_state", _TEXT),
@@ -68,7 +69,9 @@ def handoff_log(tables: Tables, now: datetime, before: Sequence[Row] = ()) -> pa
     decided = _decided(before, now)
     standing = {row["account_id"] for row in decided.decisions} if decided else set()
     accounts = _accounts(tables, standing)
-    return log_of(fold(_rules(tables), _crossings(tables), accounts, now, decided), now)
+    acknowledged = _acknowledged(tables)
+    outcome = fold(_rules(tables), _crossings(tables), accounts, now, decided, acknowledged)
+    return log_of(outcome, now)
 
 
 def log_of(outcome: Outcome, now: datetime) -> pa.Table:
@@ -292,6 +295,15 @@ def _accounts(tables: Tables, standing: set[str]) -> dict[str, Account]:
         of(row).payments.append(paid_at)
     _take_versions(tables, of)
     return accounts
+
+
+def _acknowledged(tables: Tables) -> dict[str, datetime]:
+    """By hand-off: the first answer of any of the syncs that announce it."""
+    first: dict[str, datetime] = {}
+    for row in tables["deliveries"]:
+        known = first.get(row["subject"], row["delivered_at"])
+        first[row["subject"]] = min(known, row["delivered_at"])
+    return first
 
 
 def _end_of_a_bare_day(at: datetime | None) -> datetime | None:

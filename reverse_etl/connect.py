@@ -12,9 +12,14 @@ from warehouse.settings import Settings
 MOCK = "mock"
 
 
-def is_enabled(settings: Settings, destination: str) -> bool:
-    """Whether this installation syncs to the destination at all."""
-    return bool(getattr(settings, f"{destination}_enabled"))
+def is_enabled(settings: Settings, spec: SyncSpec) -> bool:
+    """Whether this installation syncs to the destination at all, and runs this sync."""
+    return bool(getattr(settings, f"{spec.destination}_enabled")) and not is_off(settings, spec)
+
+
+def is_off(settings: Settings, spec: SyncSpec) -> bool:
+    """Whether PLG_SYNCS_OFF names the sync."""
+    return spec.name in {name.strip() for name in settings.syncs_off.split(",")}
 
 
 @contextmanager

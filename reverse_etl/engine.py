@@ -23,7 +23,7 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
-from reverse_etl.connect import connect, destination_url, is_enabled
+from reverse_etl.connect import connect, destination_url, is_enabled, is_off
 from reverse_etl.destinations.base import Answer, CallCount, Destination, Outgoing
 from reverse_etl.errors import (
     BatchRefused,
@@ -132,11 +132,11 @@ def run_sync(
     report = SyncReport(
         spec.name, spec.destination, "disabled", failure_rate_limit=spec.failure_rate
     )
-    if not is_enabled(settings, spec.destination):
-        return replace(
-            report,
-            message=f"{spec.destination} is switched off (PLG_{spec.destination.upper()}_ENABLED)",
-        )
+    if not is_enabled(settings, spec):
+        what, switch = spec.destination, f"PLG_{spec.destination.upper()}_ENABLED"
+        if is_off(settings, spec):
+            what, switch = spec.name, "PLG_SYNCS_OFF"
+        return replace(report, message=f"{what} is switched off ({switch})")
     ops = OpsStore(settings.ops_path)
     scratch = settings.home / "sync" / f"{spec.name}.plan.duckdb"
     with _only_run(settings, spec):
@@ -148,7 +148,7 @@ def run_sync(
             finally:
                 remove_scratch(scratch)
             return replace(_with_plan(report, plan), status="planned")
-        log = RunLog(ops, spec, uuid4().hex, clock(), clock)
+        log = RunLog(ops, spec, uuid4().hex, clock(), clock, settings.now_set)
         report = replace(report, run_id=log.run_id, started_at=log.started_at)
         sending = Sending(spec, log, sleep, chance or random.Random())
         status: RunStatus = "failed"
@@ -171,7 +171,7 @@ def run_sync(
                 with destination_url(settings, spec.destination, base_urls) as url:
                     sending.run(connect(settings, spec, url, sending.calls), plan, progress)
             status = "partial" if sending.rejected else "succeeded"
-            message = sending.summary() if sending.rejected else None
+            message = sending.summary() if sending.rejected else _noted(plan)
             if release:
                 message = f"released by a person{f'; {message}' if message else ''}"
         except DestinationError as error:
@@ -206,6 +206,12 @@ def run_sync(
             write_calls=sending.calls.writes,
             rejections=sending.rejections,
         )
+
+
+def _noted(plan: Plan) -> str | None:
+    if not plan.counts.noted:
+        return None
+    return f"{plan.counts.noted} row(s) were there on the first run: noted as history, not sent"
 
 
 @contextmanager

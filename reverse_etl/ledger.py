@@ -8,7 +8,7 @@ transaction costs nothing: the records are sent again, as upserts.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import duckdb
@@ -45,6 +45,8 @@ class RunLog:
     run_id: str
     started_at: datetime
     now: Callable[[], datetime] = field(default=utc_now)
+    now_set: datetime | None = None
+    """The pipeline's now where it stands still: when things were delivered, for the warehouse."""
     is_started: bool = False
 
     def start(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -63,12 +65,34 @@ class RunLog:
             "values (?, ?, ?, ?, 'running')",
             [self.run_id, self.spec.name, self.spec.destination, self.started_at],
         )
+        self._remember_deliveries(connection)
         self.is_started = True
+
+    def _remember_deliveries(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Of a sync that sent before it announced anything: what its log of records says."""
+        if self.spec.announces is None:
+            return
+        connection.execute(
+            "insert into sync_deliveries (sync_name, subject, destination, record_key, run_id, "
+            "acknowledged_at, delivered_at) "
+            "select sync_name, subject, $destination, record_key, run_id, sent_at, sent_at from "
+            "(select *, json_extract_string(payload, $path) as subject from sync_records "
+            "where sync_name = $sync and status = 'accepted' and operation <> 'delete') "
+            "where subject is not null and not exists "
+            "(select 1 from sync_deliveries where sync_name = $sync) "
+            "qualify row_number() over (partition by subject order by sent_at, record_key) = 1",
+            {
+                "sync": self.spec.name,
+                "destination": self.spec.destination,
+                "path": f'$."{self.spec.announces}"',
+            },
+        )
 
     def planned(
         self, connection: duckdb.DuckDBPyConnection, plan: Plan, *, is_complete: bool
     ) -> None:
-        """Note the plan's counts; a complete plan also closes dead letters it does not send.
+        """Note the plan's counts, and the history a first run leaves unsent; a complete plan also
+        closes dead letters it does not send.
 
         Their row left the source, or came back to what the destination holds.
         """
@@ -85,10 +109,19 @@ class RunLog:
                 self.spec.name,
             ],
         )
-        if not is_complete:
+        if not is_complete and not counts.noted:
             return
         path = str(plan.path).replace("'", "''")
         connection.execute(f"attach '{path}' as scratch (read_only)")
+        connection.execute(
+            "insert into sync_ledger (sync_name, record_key, payload_hash, payload, run_id, "
+            "acknowledged_at, state) "
+            "select ?, record_key, payload_hash, payload, ?, ?, 'noted' from scratch.noted",
+            [self.spec.name, self.run_id, self.now()],
+        )
+        if not is_complete:
+            connection.execute("detach scratch")
+            return
         connection.execute(
             "update dead_letters set state = 'obsolete', last_seen_at = ? "
             "where sync_name = ? and state = 'open' "
@@ -162,6 +195,16 @@ class RunLog:
                 "acknowledged_at = excluded.acknowledged_at, state = excluded.state",
                 [self.spec.name, self.run_id, at],
             )
+        if self.spec.announces is not None and kept:
+            connection.register("told", _told_table(kept, self.spec.announces))
+            connection.execute(
+                "insert into sync_deliveries (sync_name, subject, destination, record_key, run_id, "
+                "acknowledged_at, delivered_at) "
+                "select ?, subject, ?, min(record_key), ?, min(cast(sent_at as timestamp)), "
+                "coalesce(?, min(cast(sent_at as timestamp))) from told group by subject "
+                "on conflict (sync_name, subject) do nothing",
+                [self.spec.name, self.spec.destination, self.run_id, _naive_utc(self.now_set)],
+            )
         if deleted:
             connection.register("deleted", _keys(deleted))
             connection.execute(
@@ -234,6 +277,23 @@ def _ledger_table(answers: Sequence[Sent]) -> pa.Table:
             }
         )
     return _table(rows, ["record_key", "payload_hash", "payload", "destination_id", "state"])
+
+
+def _told_table(answers: Sequence[Sent], announces: str) -> pa.Table:
+    rows = [
+        {
+            "subject": str(subject),
+            "record_key": a.record.record_key,
+            "sent_at": a.sent_at.isoformat(),
+        }
+        for a in answers
+        if (subject := a.fields.get(announces)) is not None
+    ]
+    return _table(rows, ["subject", "record_key", "sent_at"])
+
+
+def _naive_utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _letters_table(answers: Sequence[Sent]) -> pa.Table:

@@ -65,7 +65,7 @@ class PlannedRecord:
 
 @dataclass(frozen=True)
 class PlanCounts:
-    """What a plan would do, in records."""
+    """What a plan would do, in records; ``noted``: history a first run does not send."""
 
     source_rows: int = 0
     creates: int = 0
@@ -73,6 +73,7 @@ class PlanCounts:
     deletes: int = 0
     unchanged: int = 0
     dismissed: int = 0
+    noted: int = 0
 
     @property
     def to_send(self) -> int:
@@ -177,7 +178,9 @@ def compare(
     _break_on_empty(connection, spec, source_rows, released)
     connection.execute(f"attach {_text(str(scratch))} as scratch")
     try:
-        connection.execute(_PLANNED, _plan_parameters(spec, only_dead_letters))
+        parameters = _plan_parameters(spec, only_dead_letters)
+        parameters["is_history"] = spec.first_run == "note" and _is_first_run(connection, spec)
+        connection.execute(_PLANNED, parameters)
         counts = _counts(connection, source_rows)
         connection.execute("drop table scratch.source_rows")
         sample = connection.execute(f"{_RECORDS.format('scratch.planned')} limit 5").fetchall()
@@ -240,6 +243,16 @@ def _break_on_empty(
         )
 
 
+def _is_first_run(connection: duckdb.DuckDBPyConnection, spec: SyncSpec) -> bool:
+    """Whether no run of the sync ever came to its end, nor acknowledged anything."""
+    (has_run,) = connection.execute(
+        "select exists (select 1 from sync_ledger where sync_name = $sync) or exists "
+        "(select 1 from sync_runs where sync_name = $sync and status in ('succeeded', 'partial'))",
+        {"sync": spec.name},
+    ).fetchone()
+    return not has_run
+
+
 # Every row of the source and of the ledger falls into exactly one operation. Rows of the
 # same matched record: the first key gets it, the others become records of their own.
 _PLANNED = """
@@ -284,6 +297,7 @@ compared as (
             when source_rows.record_key is null then 'kept'
             when ledger.record_key is null and first_matches.record_key is not null then 'match'
             when ledger.record_key is null and $mode = 'update' then 'skipped'
+            when ledger.record_key is null and $is_history then 'noted'
             when ledger.record_key is null then 'create'
             when $mode = 'insert' then 'unchanged'
             when source_rows.payload_hash is distinct from ledger.payload_hash then 'update'
@@ -297,7 +311,7 @@ compared as (
 select
     compared.record_key,
     case
-        when operation in ('unchanged', 'kept', 'skipped') then operation
+        when operation in ('unchanged', 'kept', 'skipped', 'noted') then operation
         when letters.state = 'dismissed'
             and letters.payload_hash = coalesce(compared.payload_hash, '') then 'dismissed'
         when $only_dead_letters and letters.state is distinct from 'open' then 'unchanged'
@@ -332,8 +346,12 @@ def _counts(connection: duckdb.DuckDBPyConnection, source_rows: int) -> PlanCoun
         ).fetchall()
     )
     connection.execute(
+        "create table scratch.noted as select record_key, payload, payload_hash "
+        "from scratch.planned where operation = 'noted'"
+    )
+    connection.execute(
         "delete from scratch.planned where operation in "
-        "('unchanged', 'kept', 'skipped', 'dismissed')"
+        "('unchanged', 'kept', 'skipped', 'dismissed', 'noted')"
     )
     return PlanCounts(
         source_rows=source_rows,
@@ -342,6 +360,7 @@ def _counts(connection: duckdb.DuckDBPyConnection, source_rows: int) -> PlanCoun
         deletes=by_operation.get("delete", 0) + by_operation.get("close", 0),
         unchanged=by_operation.get("unchanged", 0),
         dismissed=by_operation.get("dismissed", 0),
+        noted=by_operation.get("noted", 0),
     )
 
 

@@ -5,6 +5,7 @@ A field of the destination is mapped from a column (``Email: email``) or from a 
     PLG_MRR__c: {column: mrr, type: number}
     FirstName: {column: first_name, max_length: 40}
     Account: {column: account_id, reference: PLG_Account_Id__c}   # by its external id
+    What: {column: account_id, reference: PLG_Account_Id__c, reference_object: Account}
     LeadSource: {constant: Product}
     Name: {template: "{name} – {tier}"}
 """
@@ -53,6 +54,9 @@ class FieldMapping(BaseModel):
     type: FieldType | None = Field(default=None, description="default: from the column's type")
     max_length: int | None = Field(default=None, ge=1, description="longer text is cut")
     reference: str | None = Field(default=None, description="external id of the record pointed at")
+    reference_object: str | None = Field(
+        default=None, description="the object pointed at, where a field may point at several"
+    )
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -61,6 +65,8 @@ class FieldMapping(BaseModel):
             raise ValueError("give exactly one of: column, constant, template")
         if self.reference is not None and self.column is None:
             raise ValueError("a reference needs a column")
+        if self.reference_object is not None and self.reference is None:
+            raise ValueError("reference_object goes with reference")
         return self
 
     @property
@@ -121,6 +127,17 @@ class SyncSpec(BaseModel):
     empty_source: Literal["stop", "allow"] = Field(
         default="stop", description="stop: an empty source with records synced earlier is an error"
     )
+    announces: str | None = Field(
+        default=None,
+        description="field with the id of what the record tells of; when each was first "
+        "acknowledged is in ops.sync_deliveries",
+    )
+    first_run: Literal["send", "note"] = Field(
+        default="send", description="note: what is there on the first run is history, never sent"
+    )
+    message: Literal["hot_pql", "sla_alert"] | None = Field(
+        default=None, description="Slack: which message a row becomes"
+    )
     owner: str
     depends_on: tuple[str, ...] = ()
 
@@ -144,6 +161,12 @@ class SyncSpec(BaseModel):
             raise ValueError(
                 "mode insert would write duplicates after a crash; use upsert with external_id"
             )
+        if (self.message is None) == (self.destination == "slack"):
+            raise ValueError("message goes with destination: slack, and is required there")
+        if self.announces is not None and self.announces not in self.fields:
+            raise ValueError(f"announces: {self.announces} is not among fields")
+        if self.first_run == "note" and self.mode != "insert":
+            raise ValueError("first_run: note goes with mode: insert; records are compared instead")
         if self.external_id is not None and self.external_id in self.fields:
             raise ValueError(f"{self.external_id} gets record_key; take it out of fields")
         if (self.set_fields is not None) != (self.effective_delete_policy == "set_fields"):

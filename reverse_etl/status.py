@@ -101,7 +101,7 @@ def sync_status(settings: Settings) -> list[SyncStatus]:
         SyncStatus(
             name,
             spec.destination,
-            is_enabled(settings, spec.destination),
+            is_enabled(settings, spec),
             spec.cadence,
             spec.owner,
             *by_name[name],

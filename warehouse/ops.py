@@ -212,9 +212,25 @@ OPS_TABLES: Mapping[str, OpsTable] = {
             "destination_id": "VARCHAR",
             "run_id": "VARCHAR",
             "acknowledged_at": "TIMESTAMP",
-            "state": "VARCHAR",  # active; left: the row left the source and was marked so
+            # active; left: the row left the source and was marked so; noted: never sent, it was
+            # there on the first run of a sync with `first_run: note`
+            "state": "VARCHAR",
         },
         key=("sync_name", "record_key"),
+    ),
+    "sync_deliveries": OpsTable(
+        "One row per thing a sync announces (`announces` of its spec): its first acknowledgement.",
+        {
+            "sync_name": "VARCHAR",
+            "subject": "VARCHAR",  # for example the id of a hand-off
+            "destination": "VARCHAR",
+            "record_key": "VARCHAR",
+            "run_id": "VARCHAR",
+            "acknowledged_at": "TIMESTAMP",
+            # the same in the pipeline's time: another where its now is set (PLG_AS_OF, the demo)
+            "delivered_at": "TIMESTAMP",
+        },
+        key=("sync_name", "subject"),
     ),
     "alerts": OpsTable(
         "One row per incident (and per recovery): repeats are folded while it is open.",

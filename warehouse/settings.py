@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     slack_enabled: bool = True
     slack_url: str = Field(default="mock", description="'mock' or an incoming-webhook URL")
 
+    syncs_off: str = Field(
+        default="", description="comma-separated syncs not to run (no custom objects in HubSpot)"
+    )
+
     collect_host: str = Field(default="127.0.0.1", description="where `plg collect` listens")
     collect_port: int = Field(default=8020, ge=0, le=65535)
     collect_write_keys: str = Field(
@@ -124,7 +128,14 @@ class Settings(BaseSettings):
     @cached_property
     def now(self) -> datetime:
         """The pipeline's now as an aware UTC datetime; constant for this object."""
-        chosen = self.as_of or self._demo_as_of() or datetime.now(UTC)
+        return self.now_set or datetime.now(UTC)
+
+    @property
+    def now_set(self) -> datetime | None:
+        """The pipeline's now where it was set and so stands still; None: the wall clock's."""
+        chosen = self.as_of or self._demo_as_of()
+        if chosen is None:
+            return None
         return chosen.replace(tzinfo=UTC) if chosen.tzinfo is None else chosen.astimezone(UTC)
 
     def _demo_as_of(self) -> datetime | None:

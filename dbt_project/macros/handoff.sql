@@ -48,6 +48,7 @@
         cast(null as double) as share,
         cast(null as string) as recipient_email,
         cast(null as timestamp_ntz) as synced_at,
+        cast(null as string) as synced_source,
         cast(null as timestamp_ntz) as routed_at,
         cast(null as timestamp_ntz) as assigned_at,
         cast(null as timestamp_ntz) as workable_at,

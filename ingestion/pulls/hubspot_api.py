@@ -52,6 +52,7 @@ class HubSpotObject:
     changed_by: str = "hs_lastmodifieddate"
     history: tuple[str, ...] = ()
     associated: tuple[str, ...] = ()
+    api_name: str = ""  # where the API calls it otherwise than the landing folder
 
 
 _ACTIVITY = HubSpotObject(associated=("contacts", "companies", "deals"))
@@ -67,7 +68,13 @@ OBJECTS: Mapping[str, HubSpotObject | None] = {
     "emails": _ACTIVITY,
     "meetings": _ACTIVITY,
     "communications": _ACTIVITY,
+    "pqls": HubSpotObject(api_name="p_pql"),  # what our syncs wrote, and reps answered on
 }
+
+
+def _api_name(name: str) -> str:
+    kind = OBJECTS[name]
+    return kind.api_name or name if kind else name
 
 
 @dataclass(frozen=True)
@@ -194,7 +201,7 @@ class HubSpotCrm:
         if OBJECTS[name] is None:
             body = self._ask(name, self._crm.owners.owners_api.get_page, **options)
         else:
-            body = self._ask(name, self._crm.objects.basic_api.get_page, name, **options)
+            body = self._ask(name, self._crm.objects.basic_api.get_page, _api_name(name), **options)
         return body["results"], body.get("paging", {}).get("next", {}).get("after", "")
 
     def _search(
@@ -208,7 +215,8 @@ class HubSpotCrm:
             limit=limit,
             after="0",
         )
-        return self._ask(name, self._crm.objects.search_api.do_search, name, request)["results"]
+        search = self._crm.objects.search_api.do_search
+        return self._ask(name, search, _api_name(name), request)["results"]
 
     def _completed(self, name: str, ids: Sequence[str]) -> list[dict[str, Any]]:
         """The records with all their properties, in the order of ``ids``.
@@ -225,7 +233,7 @@ class HubSpotCrm:
                 properties=self._property_names(name),
                 properties_with_history=list(kind.history),
             )
-            body = self._ask(name, self._crm.objects.batch_api.read, name, request)
+            body = self._ask(name, self._crm.objects.batch_api.read, _api_name(name), request)
             by_id = {row["id"]: _without_nulls(row) for row in body["results"]}
             for other in kind.associated:
                 for record_id, found in self._associations(name, other, batch).items():
@@ -260,7 +268,7 @@ class HubSpotCrm:
 
     def _property_names(self, name: str) -> list[str]:
         if name not in self._properties:
-            body = self._ask(name, self._crm.properties.core_api.get_all, name)
+            body = self._ask(name, self._crm.properties.core_api.get_all, _api_name(name))
             names = [entry["name"] for entry in body["results"]]
             self._properties[name] = [n for n in names if not n.endswith(_NOT_READ)]
         return self._properties[name]

@@ -235,7 +235,10 @@ class SalesforceDestination:
             if mapping is None or mapping.reference is None:
                 values[name] = value
             elif value is not None:
-                values[name] = {mapping.reference: value}
+                # a field that may point at several objects must be told at which
+                kind = mapping.reference_object
+                attributes = {"attributes": {"type": kind}} if kind else {}
+                values[name] = {**attributes, mapping.reference: value}
             else:
                 values[_foreign_key(name)] = None
         return values

@@ -84,6 +84,7 @@ class SlackDestination:
         self.spec, self.link_of = spec, link_of
         self.calls = calls or CallCount()
         self.webhook = Webhook(url, self.calls)
+        self.message_of = MESSAGES[spec.message or "hot_pql"]
 
     def log_in(self) -> None:
         """The webhook's URL is its credential; nothing to do."""
@@ -98,7 +99,7 @@ class SlackDestination:
         answers = []
         for outgoing in batch:
             fields = outgoing.fields
-            message = hot_pql_message(fields, self.link_of(str(fields.get("account_id"))))
+            message = self.message_of(fields, self.link_of(str(fields.get("account_id"))))
             try:
                 self.webhook.post(message)
             except RecordRejected as error:
@@ -119,10 +120,7 @@ def hot_pql_message(row: Mapping[str, Any], link: str | None = None) -> Payload:
     """
     name = escape(str(row.get("account_name") or row.get("account_id") or "An account"))
     tier = escape(str(row.get("tier") or "hot"))
-    points, score = row.get("points"), row.get("score_10")
-    strength = f"{points:g} points" if points is not None else ""
-    if score is not None:
-        strength += f" ({score:g} of 10)" if strength else f"{score:g} of 10"
+    strength = _strength(row)
     headline = f"{name} is now {tier}" + (f": {strength}" if strength else "")
     blocks: list[Payload] = [_section(f"*{_link(link, name)} is now {tier}*\n{strength}")]
     if row.get("reason"):
@@ -133,11 +131,76 @@ def hot_pql_message(row: Mapping[str, Any], link: str | None = None) -> Payload:
         "Active users, 28 days": row.get("active_users_28d"),
         "Since": _when(row.get("triggered_at")),
     }
-    shown = [(label, value) for label, value in facts.items() if value not in (None, "")]
-    if shown:
-        text = [{"type": "mrkdwn", "text": f"*{k}*\n{escape(str(v))}"} for k, v in shown]
-        blocks.append({"type": "section", "fields": text})
+    if any(value not in (None, "") for value in facts.values()):
+        blocks.append(_facts(facts))
     return {"text": headline, "blocks": blocks}
+
+
+def sla_alert_message(row: Mapping[str, Any], link: str | None = None) -> Payload:
+    """A step of a hand-off's clock: what is late, with whom, what is asked of whom, and why it
+    was worth a call.
+
+    ``row`` holds account_name, action (warn_owner, tell_manager, reassign), tier, team,
+    recipient_email, owner_name, present_owner_name, qualified_at, due_at, points, score_10, reason,
+    plan, segment, active_users_28d; what is null is left out.
+    """
+    name = escape(str(row.get("account_name") or row.get("account_id") or "An account"))
+    tier = escape(str(row.get("tier") or "hot"))
+    owner = _text(row.get("owner_name"))
+    present = _text(row.get("present_owner_name"))
+    reader = _text(row.get("recipient_email"))
+    match row.get("action"):
+        case "warn_owner":
+            state, asked = "is due soon", "make the first touch before the deadline."
+        case "reassign" if present and present != owner:
+            state = f"went to {present}"
+            asked = f"nobody touched it{f' while {owner} had it' if owner else ''}."
+        case _ if owner or present:
+            state, asked = "is overdue", f"see that {present or owner} answers, or give it away."
+        case _:
+            state, asked = "is overdue", "it has no owner: give it to somebody."
+    strength = _strength(row)
+    headline = f"{name} ({tier}) {state}: not touched yet"
+    asks = f"For {reader}: {asked}" if reader else f"{asked[0].upper()}{asked[1:]}"
+    blocks = [_section(f"*{_link(link, name)} ({tier}) {state}*\nNot touched yet. {asks}")]
+    if row.get("reason"):
+        blocks.append(_section(f"*Why it qualified*\n{escape(str(row['reason']))}"))
+    facts = {
+        "Due": _when(row.get("due_at")),
+        "Qualified": _when(row.get("qualified_at")),
+        "Owner": row.get("present_owner_name") or "nobody yet",
+        "Team": row.get("team"),
+        "Score": strength,
+        "Plan": row.get("plan"),
+        "Segment": row.get("segment"),
+        "Active users, 28 days": row.get("active_users_28d"),
+    }
+    blocks.append(_facts(facts))
+    return {"text": headline, "blocks": blocks}
+
+
+MESSAGES: Mapping[str, Callable[[Mapping[str, Any], str | None], Payload]] = {
+    "hot_pql": hot_pql_message,
+    "sla_alert": sla_alert_message,
+}
+
+
+def _strength(row: Mapping[str, Any]) -> str:
+    points, score = row.get("points"), row.get("score_10")
+    if points is None:
+        return "" if score is None else f"{score:g} of 10"
+    return f"{points:g} points" + ("" if score is None else f" ({score:g} of 10)")
+
+
+def _facts(facts: Mapping[str, Any]) -> Payload:
+    """A section of short facts, those that are there."""
+    shown = [(label, value) for label, value in facts.items() if value not in (None, "")]
+    text = [{"type": "mrkdwn", "text": f"*{k}*\n{escape(str(v))[:1900]}"} for k, v in shown]
+    return {"type": "section", "fields": text}
+
+
+def _text(value: Any) -> str:
+    return escape(str(value))[:200] if value else ""
 
 
 def escape(text: str) -> str:

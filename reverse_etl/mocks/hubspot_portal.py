@@ -18,6 +18,9 @@ SCHEMA_FILE = Path(__file__).with_name("hubspot_schema.yml")
 FIRST_ID = {
     "contacts": 101,
     "companies": 50001,
+    "p_pql": 600001,
+    "p_usage_summary": 610001,
+    "p_product_user": 620001,
     "deals": 700001,
     "leads": 800001,
     "tasks": 900001,

@@ -404,7 +404,14 @@ class Org:
                 bound[field.name] = None
                 continue
             keys = {k: v for k, v in value.items() if k != "attributes"}
-            target = self.schema[field.to[0]]
+            kind = (value.get("attributes") or {}).get("type")
+            if len(field.to) > 1 and kind not in field.to:
+                raise RecordError(
+                    "INVALID_FIELD",
+                    f"The relationship {field.relationship} points at several objects: say which "
+                    "in attributes.type",
+                )
+            target = self.schema[kind if kind in field.to else field.to[0]]
             if len(keys) != 1:
                 raise RecordError(
                     "INVALID_FIELD", f"Only one field may be specified for {field.relationship}"

@@ -114,6 +114,7 @@ def test_everything_is_read_back_and_ingested(portal: HubSpot):
     portal.associate("calls", call, "contacts", contact, CONTACT_OF_CALL)
     message = {"hs_communication_channel_type": "SMS", "hs_communication_body": "a secret"}
     portal.create("communications", message)
+    portal.create("p_pql", {"plg_pql_key": "m|acc_1", "plg_handoff_status": "engaged"})
     report = portal.pull()
     assert (report.mode, [r.name for r in report.lists if r.is_skipped]) == ("full", [])
 
@@ -132,6 +133,9 @@ def test_everything_is_read_back_and_ingested(portal: HubSpot):
     (landed,) = portal.landed("communications")
     assert landed["properties"]["hs_communication_channel_type"] == "SMS"
     assert "secret" not in json.dumps(landed)
+    # a custom object, by the name our models know it by
+    (landed,) = portal.landed("pqls")
+    assert landed["properties"]["plg_handoff_status"] == "engaged"
     owners = {(row["email"], row["archived"]) for row in portal.landed("owners")}
     assert owners == {
         ("sam@plg.example", False),
@@ -145,7 +149,7 @@ def test_everything_is_read_back_and_ingested(portal: HubSpot):
         "group by all order by all"
     ) == [
         ("calls", 1), ("communications", 1), ("companies", 2), ("contacts", 1), ("deals", 1),
-        ("leads", 1), ("owners", 3),
+        ("leads", 1), ("owners", 3), ("pqls", 1),
     ]  # fmt: skip
 
 

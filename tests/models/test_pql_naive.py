@@ -1,17 +1,17 @@
 """The PQL marts against a second, naive computation from the calls."""
 
 import math
+import shutil
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import pytest
 
-from ingestion.run import ingest
 from tests.models import pql_naive as naive
-from warehouse.dbt import run_dbt
-from warehouse.settings import Settings
+from tests.small_installation import SmallInstallation
 
 pytestmark = pytest.mark.pipeline
 
@@ -22,23 +22,21 @@ def company() -> naive.Company:
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory, company):
-    """A function from SQL to tuples, on a warehouse built from the company's files."""
-    home = tmp_path_factory.mktemp("pql")
-    settings = Settings(home=home, landing=home / "landing", as_of=naive.now_aware())
-    naive.write_landing(company, settings.landing_dir)
-    ingest(settings)
-    result = run_dbt(
-        settings,
-        ["--quiet", "build", "--select", "+marts.pql",
-         "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"],
-    )  # fmt: skip
-    assert result.success, result.exception or [
-        f"{row.node.name}: {row.message}"
-        for row in result.result
-        if row.status not in ("success", "pass", "skipped")
-    ]
-    with duckdb.connect(str(settings.warehouse_path)) as connection:
+def homes(tmp_path_factory, company) -> tuple[Path, Path]:
+    """Two homes with a warehouse built from the company's files: to read, and to go on with."""
+    installation = SmallInstallation(tmp_path_factory.mktemp("pql"), str(naive.now_aware()))
+    naive.write_landing(company, installation.landing)
+    installation.seed()
+    installation.ingest()
+    installation.run("+marts.pql")
+    home = installation.settings.home
+    return home, shutil.copytree(home, tmp_path_factory.mktemp("later") / "home")
+
+
+@pytest.fixture(scope="module")
+def rows(homes):
+    """A function from SQL to tuples, on the warehouse."""
+    with duckdb.connect(str(homes[0] / "warehouse.duckdb")) as connection:
         yield lambda sql: connection.execute(sql).fetchall()
 
 
@@ -203,3 +201,62 @@ def test_the_rubric_shipped_is_the_one_of_the_design_document():
         if row["model_key"] == "rubric_150"
     }
     assert bounds == {"hot": 80, "warm": 50, "watching": 30, "none": 0}
+
+
+# what is not known yet, and what comes too late ---------------------------------------------
+
+BEHAVIOUR = (
+    "query_run", "dashboard_viewed", "teammate_invited", "pricing_page_viewed", "support_contacted",
+    "limit_reached", "alert_created", "api_called", "checkout_started", "report_created",
+)  # fmt: skip
+
+
+def planted(company: naive.Company, received: str, days: list[date], accounts: int) -> list[dict]:
+    """One event of each kind of behaviour by every other account on each of the days."""
+    return [
+        {
+            "messageId": f"{received}_{account}_{event}_{day}", "type": "track", "event": event,
+            "userId": f"usr_{account}_p0", "context": {"groupId": account},
+            "receivedAt": received, "timestamp": f"{day}T09:00:00Z",
+        }
+        for account in list(company.signed_up)[accounts::2] for event in BEHAVIOUR for day in days
+    ]  # fmt: skip
+
+
+def test_late_data_changes_no_day_that_is_over_and_no_day_sees_the_next(homes, company):
+    """The small version of the proof in test_pql_random_days.py."""
+    path = homes[1] / "warehouse.duckdb"
+    tables = ("fct_scores", "fct_score_reasons", "fct_user_scores", "fct_user_score_reasons")
+
+    def said(of: str) -> dict[str, list[tuple]]:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            return {
+                table: connection.execute(f"select * from pql.{table} where {of}").fetchall()
+                for table in tables
+            }
+
+    today = naive.LAST_SCORE_DATE  # half over, and so not closed
+    over = f"score_date < date '{today}' order by all"
+    before = said(over)
+    installation = SmallInstallation(homes[1], "2026-04-18T00:00:00Z")
+    late = [today - timedelta(days=n) for n in (1, 5, 20)]
+    ahead = [date(2026, 4, 18)]
+    installation.land(
+        "later.jsonl",
+        planted(company, "2026-04-17T08:00:00Z", late, 0)
+        + planted(company, "2026-04-17T12:00:00Z", ahead, 1),
+    )
+    installation.run(*(f"+{table}" for table in tables))
+    assert said(over) == before
+    # and it could have failed: what was late came to count, what is ahead is there
+    accounts = list(company.signed_up)[0::2]
+    latest = installation.query(
+        "select account_id, max(last_seen_at) from pql.fct_score_reasons "
+        "where score_date = date '2026-04-17' group by all"
+    )
+    assert (accounts[0], datetime(2026, 4, 14, 9)) in latest
+    found = installation.query(
+        "select count(*) from core.fct_account_days where activity_date = date '2026-04-18'"
+    )
+    assert found == [(len(BEHAVIOUR) * len(list(company.signed_up)[1::2]),)]
+    assert max(seen for _, seen in latest) < datetime(2026, 4, 18)

@@ -1,5 +1,6 @@
 """From rows as the models give them to the log, and from the log of one build to the next."""
 
+import random
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -34,7 +35,7 @@ def tables(**more) -> dict:
         name: []
         for name in (
             "suppressions", "opportunities", "touches", "crm_versions", "paying_periods",
-            "absences", "holidays", "pauses",
+            "absences", "holidays", "pauses", "deliveries",
         )
     }  # fmt: skip
     rows = {
@@ -133,6 +134,119 @@ def test_of_a_records_versions_a_new_status_is_a_report_and_the_first_is_when_th
     assert found["assigned_at"] == found["synced_at"] > found["routed_at"]
     unknown = handoff(crm_versions=[version(4, "brooding")])
     assert (unknown["status"], unknown["count_illegal"]) == ("pending", 1)
+
+
+def test_when_the_crm_had_it_is_told_by_our_ledger_and_else_by_the_crm():
+    hof = handoff_id_of("m", "acc", HOT_AT)
+
+    def synced(*delivered: datetime, crm: list | None = None, others: list | None = None) -> tuple:
+        deliveries = [
+            {"sync_name": f"s{n}", "subject": hof, "delivered_at": at}
+            for n, at in enumerate(delivered)
+        ]
+        found = handoff(deliveries=deliveries + (others or []), crm_versions=crm or [])
+        return found["synced_at"], found["synced_source"]
+
+    acked, read_back = datetime(2026, 3, 3, 2, 20), datetime(2026, 3, 4, 12)
+    assert synced() == (None, None)
+    assert synced(crm=[version(4, "new")]) == (read_back, "crm")
+    # the first of several destinations, whatever is read back later
+    found = synced(acked + timedelta(hours=1), acked, crm=[version(4, "new")])
+    assert found == (acked, "sync_ledger")
+    # the CRM's clock is not ours: its word counts only of the time before the ledger
+    before = [{"sync_name": "s", "subject": "hof_other", "delivered_at": acked}]
+    assert synced(datetime(2026, 3, 5), crm=[version(4, "new")], others=before) == (
+        datetime(2026, 3, 5), "sync_ledger",
+    )  # fmt: skip
+    assert synced(datetime(2026, 3, 5), crm=[version(4, "new")]) == (read_back, "crm")
+    # it expired before anybody could see it
+    assert handoff(
+        deliveries=[{"sync_name": "s", "subject": hof, "delivered_at": NOW}],
+        paying_periods=[{"account_id": "acc", "valid_from": date(2026, 3, 4)}],
+    )["synced_at"] is None  # fmt: skip
+    # what came after the day that is looked at is not known on it
+    assert synced(NOW + timedelta(seconds=1)) == (None, None)
+    assert synced(NOW) == (NOW, "sync_ledger")
+
+
+def test_the_delays_follow_the_acknowledgement():
+    hof = handoff_id_of("m", "acc", HOT_AT)
+    acked = datetime(2026, 3, 3, 15, 30)  # half past ten in New York
+    touch = {"account_id": "acc", "sales_touch_id": "t", "owner_id": "ann",
+             "touched_at": datetime(2026, 3, 3, 16)}  # fmt: skip
+    found = handoff(
+        deliveries=[{"sync_name": "s", "subject": hof, "delivered_at": acked}], touches=[touch]
+    )
+    assert found["assigned_at"] == acked > found["routed_at"]
+    delays = [found[f"{part}_minutes"] for part in ("pipeline", "sync", "human", "response")]
+    # nine o'clock is two in the afternoon UTC
+    assert delays == [90, 0, 30, 120]
+
+
+def busy_month() -> dict:
+    """Twelve accounts, three people of two teams, some of everything; two a moment."""
+    names = [f"a{n:02d}" for n in range(12)]
+    at = [datetime(2026, 2, 2 + n // 2, 23, 59, 59) for n in range(12)]
+    return tables(
+        accounts=[
+            {"account_id": name, "named_account_owner_id": "cem" if n == 3 else None}
+            for n, name in enumerate(names)
+        ],
+        crossings=[
+            {"model_key": "m", "account_id": name, "tier": "hot", "crossed_at": at[n]}
+            for n, name in enumerate(names)
+        ],
+        zones=[
+            {"account_id": name, "rule_order": order, "zone": zone, "is_routed": order == 1,
+             "description": None, "valid_from": datetime(1900, 1, 1)}
+            for n, name in enumerate(names)
+            for order, zone in ((1, "sales_available"), (2, "self_serve_only"))
+            if order == 2 or n % 5
+        ],
+        routes=[
+            {"account_id": name, "tier": "hot", "territory": "world",
+             "team": "sdr" if n % 4 == 0 else "ae"}
+            for n, name in enumerate(names)
+        ],
+        people=[
+            person("ann", capacity=2), person("bob", position=2, capacity=2),
+            person("ann", "sdr", position=2, capacity=2), person("cem", "sdr", capacity=3),
+        ],
+        suppressions=[
+            {"account_id": "a07", "reason": "self_serve_zone", "detail": None,
+             "valid_from": at[0], "valid_to": None},
+        ],
+        opportunities=[
+            {"crm": "salesforce", "opportunity_id": "1", "account_id": "a05", "owner_id": "bob",
+             "created_at": at[0], "closed_at": at[8], "is_won": False},
+        ],
+        touches=[
+            {"account_id": name, "sales_touch_id": f"t{n}", "owner_id": "ann",
+             "touched_at": at[n] + timedelta(hours=16)}
+            for n, name in enumerate(names) if n % 3 == 1
+        ],
+        crm_versions=[
+            version(5, status, account_id=name, record_id=f"r{name}")
+            for name, status in (("a01", "working"), ("a02", "no"), ("a04", "new"))
+        ],
+        deliveries=[
+            {"sync_name": sync, "subject": handoff_id_of("m", name, at[n]),
+             "delivered_at": at[n] + timedelta(hours=hours)}
+            for n, name in enumerate(names) for sync, hours in (("hubspot", 3), ("salesforce", 2))
+        ],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_same_tables_in_any_order_of_their_rows_are_the_same_log(seed):
+    found = handoff_log(busy_month(), NOW)
+    shuffled = busy_month()
+    chance = random.Random(seed)
+    for rows in shuffled.values():
+        chance.shuffle(rows)
+    assert handoff_log(shuffled, NOW).to_pylist() == found.to_pylist()
+    reasons = {row["reason"] for kind in ("event", "decision") for row in rows_of(found, kind)}
+    assert {"in_turn", "team_full", "named_account", "self_serve_zone", "no_touch"} <= reasons
 
 
 def test_a_day_without_an_hour_ends_late():

@@ -1,6 +1,7 @@
 """The SLA clock against cases worked out by hand on a wall calendar."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -157,6 +158,53 @@ def test_elapsed_agrees_with_counting_minute_by_minute(start, hours):
         working.is_open(start + timedelta(minutes=minute)) for minute in range(hours * 60)
     )
     assert working.elapsed(start, start + timedelta(hours=hours)) == timedelta(minutes=minutes)
+
+
+quarters = st.integers(0, 365 * 96).map(lambda n: datetime(2025, 10, 1) + n * QUARTER)
+QUARTER = timedelta(minutes=15)
+ZONES = [
+    "UTC", NY, KATHMANDU, LORD_HOWE, "Europe/Berlin", "Europe/London", "Asia/Kolkata",
+    "Pacific/Auckland", "America/Sao_Paulo", "Pacific/Apia", "America/St_Johns",
+]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    zone=st.sampled_from(ZONES),
+    hours=st.sampled_from([WEEK, LUNCH, NIGHT, SUNDAY, [*WEEK, (6, "10:00", "14:00")]]),
+    holidays=st.sets(st.dates(date(2025, 10, 1), date(2026, 10, 20)), max_size=40),
+    pauses=st.lists(st.tuples(quarters, st.integers(0, 400)), max_size=3),
+    start=quarters,
+    length=st.integers(0, 21 * 96),
+)
+def test_elapsed_is_what_looking_at_the_local_clock_every_quarter_of_an_hour_counts(
+    zone, hours, holidays, pauses, start, length
+):
+    """All zones' changes of clock, weekends, holidays and pauses; nothing shared with the clock."""
+    local, spans = ZoneInfo(zone), [(first, first + n * QUARTER) for first, n in pauses]
+
+    def is_worked(moment: datetime) -> bool:
+        here = moment.replace(tzinfo=UTC).astimezone(local)
+        if any(first <= moment < last for first, last in spans):
+            return False
+        for back in (0, 1):  # a night shift is of the day it begins on
+            day = here.date() - timedelta(days=back)
+            now = here.hour * 60 + here.minute + back * 24 * 60
+            for weekday, opens, closes in hours:
+                first, last = (int(t[:2]) * 60 + int(t[3:]) for t in (opens, closes))
+                last += 24 * 60 if last <= first else 0
+                if day.isoweekday() == weekday and day not in holidays and first <= now < last:
+                    return True
+        return False
+
+    working = WorkingTime(zone, [Hours.of(*row) for row in hours], frozenset(holidays))
+    counted = sum((QUARTER for n in range(length) if is_worked(start + n * QUARTER)), timedelta())
+    end = start + length * QUARTER
+    assert working.elapsed(start, end, spans) == counted
+    if counted:
+        due = working.due(start, counted, spans)
+        assert due <= end
+        assert is_worked(due - QUARTER)
 
 
 def test_a_time_of_day_that_is_none_is_refused():

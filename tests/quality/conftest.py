@@ -532,6 +532,18 @@ create table syncs.sync_hubspot__companies as
     select record_key, mrr, pql_tier from syncs.sync_salesforce__accounts;
 create table syncs.sync_hubspot__contacts as
     select email as record_key, account_id, email from syncs.sync_salesforce__contacts;
+create table syncs.sync_hubspot__pqls as from syncs.sync_salesforce__pqls;
+create table syncs.sync_salesforce__tasks as
+    select 'hof_1' as record_key, 'acc_0' as account_id;
+create table syncs.sync_hubspot__tasks as from syncs.sync_salesforce__tasks;
+create table syncs.sync_salesforce__usage_summaries as
+    select 'acc_0|2026-06' as record_key, 'acc_0' as account_id;
+create table syncs.sync_hubspot__usage_summaries as from syncs.sync_salesforce__usage_summaries;
+create table syncs.sync_salesforce__product_users as
+    select 'per_0' as record_key, 'acc_0' as account_id;
+create table syncs.sync_hubspot__product_users as from syncs.sync_salesforce__product_users;
+create table syncs.sync_slack__sla_alerts as
+    select 'hof_1|hot|deadline' as record_key, 'hof_1' as handoff_id, 'acc_0' as account_id;
 create table syncs.sync_slack__hot_pqls as
     select 'rubric_150|acc_0|2026-06-29' as record_key, 'acc_0' as account_id;
 """

@@ -335,6 +335,17 @@ SYNCS_DAMAGE = {
     "set last_name = null",
     "hubspot_contacts_known_accounts": "update syncs.sync_hubspot__contacts "
     "set account_id = 'acc_x'",
+    "hubspot_pqls_tier_known": "update syncs.sync_hubspot__pqls set tier = 'on'",
+    "hubspot_pqls_known_accounts": "update syncs.sync_hubspot__pqls set account_id = 'acc_x'",
+    "salesforce_tasks_of_open_handoffs": "update syncs.sync_salesforce__tasks "
+    "set record_key = 'hof_0'",
+    "hubspot_usage_summaries_known_accounts": "update syncs.sync_hubspot__usage_summaries "
+    "set account_id = 'acc_x'",
+    "salesforce_product_users_key_unique": "insert into syncs.sync_salesforce__product_users "
+    "from syncs.sync_salesforce__product_users",
+    "slack_sla_alerts_one_a_hand_off": "insert into syncs.sync_slack__sla_alerts by name "
+    "select * replace ('hof_1|hot|warning' as record_key) from syncs.sync_slack__sla_alerts",
+    "slack_sla_alerts_still_untouched": "update pql.fct_handoffs set status = 'engaged'",
     "slack_hot_pqls_key_present": "update syncs.sync_slack__hot_pqls set record_key = null",
 }
 

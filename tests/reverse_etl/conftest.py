@@ -81,13 +81,58 @@ HOT = """
         12::bigint as active_users_28d
     from range(1, {rows} + 1) as numbers(n)
 """
+SLA_ALERTS = """
+    select
+        'hof_' || n || '|hot|deadline' as record_key, 'acc_' || n as account_id,
+        'Account <' || n || '>' as account_name, 'hof_' || n as handoff_id,
+        'tell_manager' as action, 'hot' as tier, 'sdr_emea' as team,
+        'dana@lumen.example' as recipient_email, 'Mia Okafor' as owner_name,
+        'Mia Okafor' as present_owner_name, 132::double as points, 9::integer as score_10,
+        'Three people hit the query limit' as reason, 'free' as plan, '51-500' as segment,
+        12::bigint as active_users_28d, timestamp '2026-01-29 23:59:59' as qualified_at,
+        timestamp '2026-01-30 10:00:00' as due_at
+    from range(1, {rows} + 1) as numbers(n)
+"""
+TASKS = """
+    select
+        'hof_' || n as record_key, 'acc_' || n as account_id,
+        '[PLG] Account ' || n || ': hot' as subject, 'Three people hit the limit' as description,
+        '{high}' as priority, null::varchar as owner_id, {due}
+    from range(1, {{rows}} + 1) as numbers(n)
+"""
+USAGE = """
+    select
+        'acc_' || n || '|2026-01' as record_key, 'acc_' || n as account_id,
+        'Account ' || n || ' 2026-01' as name, date '2026-01-01' as usage_month,
+        3::bigint as active_users, 9::bigint as active_days, 120::bigint as count_events,
+        29.5::decimal(18, 2) as mrr
+    from range(1, {rows} + 1) as numbers(n)
+"""
+USERS = """
+    select
+        'per_' || n as record_key, 'acc_1' as account_id, 'First ' || n as name,
+        'p' || n || '@acc.example' as email, timestamp '2026-01-01 10:00:00' as signed_up_at,
+        null::timestamp as activated_at, timestamp '2026-01-31 12:00:00' as last_seen_at,
+        5::bigint as active_days_28d, 50::bigint as count_events_28d
+    from range(1, {rows} + 1) as numbers(n)
+"""
 TABLES = {
+    "sync_salesforce__tasks": TASKS.format(high="High", due="date '2026-01-30' as due_date"),
+    "sync_hubspot__tasks": TASKS.format(
+        high="HIGH", due="timestamp '2026-01-30 10:00:00' as due_at"
+    ),
+    "sync_salesforce__usage_summaries": USAGE,
+    "sync_hubspot__usage_summaries": USAGE,
+    "sync_salesforce__product_users": USERS,
+    "sync_hubspot__product_users": USERS,
     "sync_salesforce__accounts": ACCOUNTS,
     "sync_salesforce__contacts": CONTACTS,
     "sync_salesforce__pqls": PQLS,
     "sync_hubspot__companies": COMPANIES,
     "sync_hubspot__contacts": HUBSPOT_CONTACTS,
+    "sync_hubspot__pqls": PQLS,
     "sync_slack__hot_pqls": HOT,
+    "sync_slack__sla_alerts": SLA_ALERTS,
 }
 
 

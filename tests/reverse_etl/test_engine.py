@@ -13,7 +13,7 @@ import yaml
 
 from reverse_etl.engine import run_sync
 from reverse_etl.errors import SourceInvalid, SyncBusy
-from reverse_etl.specs import SYNCS_FOLDER
+from reverse_etl.specs import SYNCS_FOLDER, load_specs
 from reverse_etl.status import (
     dismiss_dead_letter,
     list_dead_letters,
@@ -411,6 +411,15 @@ def test_a_destination_that_is_switched_off_is_no_failure(home: Home) -> None:
     assert "PLG_HUBSPOT_ENABLED" in (report.message or "")
 
 
+def test_a_single_sync_can_be_switched_off(home: Home, mocks: Mocks) -> None:
+    home.publish(hubspot__pqls=1, hubspot__companies=1)
+    settings = home.settings.model_copy(update={"syncs_off": "hubspot_pqls, hubspot_tasks"})
+    report = run_sync(settings, "hubspot_pqls", base_urls=mocks.urls)
+    assert (report.status, report.ok, report.api_calls) == ("disabled", True, 0)
+    assert "PLG_SYNCS_OFF" in (report.message or "")
+    assert run_sync(settings, "hubspot_companies", base_urls=mocks.urls).accepted == 1
+
+
 def test_two_runs_of_one_sync_do_not_overlap(home: Home, mocks: Mocks) -> None:
     home.publish(hubspot__companies=1)
     mocks.fault(system="hubspot", kind="slow", seconds=1.5)
@@ -497,7 +506,7 @@ def test_the_status_of_every_sync_is_answered(home: Home, mocks: Mocks) -> None:
     mocks.fault(system="hubspot", kind="partial", share=0.25)
     run_sync(home.settings, "hubspot_companies", base_urls=mocks.urls)
     status = {s.sync_name: s for s in sync_status(home.settings)}
-    assert len(status) == 6
+    assert len(status) == len(load_specs())
     companies = status["hubspot_companies"]
     assert (companies.last_status, companies.records_in_step, companies.dead_letters) == (
         "partial",
@@ -507,3 +516,126 @@ def test_the_status_of_every_sync_is_answered(home: Home, mocks: Mocks) -> None:
     assert companies.reliability == 0.75
     assert isinstance(companies.oldest_dead_letter_at, datetime)
     assert status["slack_hot_pqls"].last_status is None
+
+
+# what is announced ------------------------------------------------------------------------
+
+
+def deliveries(home: Home) -> list[tuple[Any, ...]]:
+    return home.ops(
+        "select sync_name, subject, record_key, acknowledged_at, delivered_at "
+        "from sync_deliveries order by all"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "before"),
+    [
+        ("salesforce_pqls", "sync_salesforce__pqls", ["salesforce_accounts"]),
+        ("hubspot_pqls", "sync_hubspot__pqls", []),
+    ],
+)
+def test_when_a_hand_off_was_first_acknowledged_is_on_record_once(
+    home: Home, mocks: Mocks, name: str, table: str, before: list[str]
+) -> None:
+    home.publish(salesforce__accounts=2, salesforce__pqls=2, hubspot__pqls=2)
+    for earlier in before:
+        run_sync(home.settings, earlier, base_urls=mocks.urls)
+    home.change(f"update {table} set handoff_id = null where account_id = 'acc_2'")
+
+    def run(hour: int) -> None:
+        at = datetime(2026, 2, 1, hour)
+        report = run_sync(home.settings, name, base_urls=mocks.urls, clock=lambda: at)
+        assert report.status == "succeeded", report.message
+
+    run(1)
+    assert deliveries(home) == [
+        (name, "hof_1", "rubric_150|acc_1", datetime(2026, 2, 1, 1), datetime(2026, 2, 1, 1))
+    ]
+    # another score of the same hand-off is no news; another hand-off of the same record is
+    home.change(f"update {table} set points = 1, handoff_id = coalesce(handoff_id, 'hof_2')")
+    run(2)
+    home.change(f"update {table} set handoff_id = 'hof_9' where account_id = 'acc_1'")
+    run(3)
+    home.change(f"update {table} set handoff_id = 'hof_1' where account_id = 'acc_1'")
+    run(4)
+    assert [(row[1], row[4].hour) for row in deliveries(home)] == [
+        ("hof_1", 1),
+        ("hof_2", 2),
+        ("hof_9", 3),
+    ]
+
+
+def test_a_hand_off_that_was_refused_is_delivered_when_it_is_accepted(
+    home: Home, mocks: Mocks
+) -> None:
+    home.publish(hubspot__pqls=2)
+    home.change("update sync_hubspot__pqls set handoff_owner_email = 'nobody' where score_10 = 9")
+    assert run_sync(home.settings, "hubspot_pqls", base_urls=mocks.urls).rejected == 2
+    assert deliveries(home) == []
+    home.change("update sync_hubspot__pqls set handoff_owner_email = null")
+    assert run_sync(home.settings, "hubspot_pqls", base_urls=mocks.urls).accepted == 2
+    assert [row[1] for row in deliveries(home)] == ["hof_1", "hof_2"]
+
+
+def test_where_the_pipelines_now_stands_still_deliveries_are_dated_by_it(
+    home: Home, mocks: Mocks
+) -> None:
+    home.publish(hubspot__pqls=1)
+    settings = home.settings.model_copy(update={"as_of": datetime(2026, 1, 31, 12)})
+    at = datetime(2026, 11, 5, 8)
+    run_sync(settings, "hubspot_pqls", base_urls=mocks.urls, clock=lambda: at)
+    assert deliveries(home)[0][3:] == (at, datetime(2026, 1, 31, 12))
+
+
+def test_what_was_sent_before_deliveries_were_kept_is_taken_from_the_log(
+    home: Home, mocks: Mocks
+) -> None:
+    home.publish(hubspot__pqls=2)
+    at = datetime(2026, 2, 1, 1)
+    run_sync(home.settings, "hubspot_pqls", base_urls=mocks.urls, clock=lambda: at)
+    known = deliveries(home)
+    home.ops("delete from sync_deliveries")
+    run_sync(home.settings, "hubspot_pqls", base_urls=mocks.urls)
+    assert deliveries(home) == known
+
+
+# tasks, usage, users ----------------------------------------------------------------------
+
+
+def test_a_hand_off_is_one_task_of_its_account_completed_when_it_closes(
+    home: Home, mocks: Mocks
+) -> None:
+    home.publish(
+        salesforce__accounts=2, salesforce__tasks=2, hubspot__companies=2, hubspot__tasks=2
+    )
+    for name in ("salesforce_accounts", "hubspot_companies", "salesforce_tasks", "hubspot_tasks"):
+        report = run_sync(home.settings, name, base_urls=mocks.urls)
+        assert (report.status, report.accepted) == ("succeeded", 2), report.message
+        assert run_sync(home.settings, name, base_urls=mocks.urls).api_calls == 0
+    soql = "SELECT Subject, Status, ActivityDate, What.Name FROM Task ORDER BY PLG_Handoff_Id__c"
+    task = mocks.query(soql)[0]
+    assert (task["Subject"], task["Status"]) == ("[PLG] Account 1: hot", "Not Started")
+    assert (task["ActivityDate"], task["What"]["Name"]) == ("2026-01-30", "Account 1")
+    for table in ("sync_salesforce__tasks", "sync_hubspot__tasks"):
+        home.change(f"delete from {table} where account_id = 'acc_1'")
+        home.change(f"update {table} set description = 'And a fourth'")
+    for name in ("salesforce_tasks", "hubspot_tasks"):
+        closed = run_sync(home.settings, name, base_urls=mocks.urls)
+        assert (closed.planned_deletes, closed.planned_updates, closed.accepted) == (1, 1, 2)
+        assert run_sync(home.settings, name, base_urls=mocks.urls).api_calls == 0
+    assert [task["Status"] for task in mocks.query(soql)] == ["Completed", "Not Started"]
+    rows, _ = mocks.store("hubspot").page("tasks", order="id")
+    assert [row.fields["hs_task_status"] for row in rows] == ["COMPLETED", "NOT_STARTED"]
+
+
+@pytest.mark.parametrize("name", ["usage_summaries", "product_users"])
+def test_usage_and_users_reach_the_custom_objects_of_both_crms(
+    home: Home, mocks: Mocks, name: str
+) -> None:
+    home.publish(salesforce__accounts=3, **{f"salesforce__{name}": 3, f"hubspot__{name}": 3})
+    run_sync(home.settings, "salesforce_accounts", base_urls=mocks.urls)
+    for crm in ("salesforce", "hubspot"):
+        report = run_sync(home.settings, f"{crm}_{name}", base_urls=mocks.urls)
+        assert (report.status, report.accepted, report.write_calls) == ("succeeded", 3, 1)
+        assert run_sync(home.settings, f"{crm}_{name}", base_urls=mocks.urls).api_calls == 0

@@ -6,8 +6,11 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from reverse_etl.destinations.slack import hot_pql_message, post_message
+import pytest
+
+from reverse_etl.destinations.slack import hot_pql_message, post_message, sla_alert_message
 from reverse_etl.engine import run_sync
+from reverse_etl.errors import SourceInvalid
 
 if TYPE_CHECKING:
     from tests.reverse_etl.conftest import Home, Mocks
@@ -77,7 +80,76 @@ def test_a_message_slack_refuses_is_a_dead_letter(home: Home, mocks: Mocks) -> N
 
 
 def test_a_message_of_sparse_or_enormous_content_is_still_a_valid_one(mocks: Mocks) -> None:
-    for row in ({}, {"account_name": "x" * 5000, "reason": "y" * 9000, "points": 1.0}):
-        message = hot_pql_message(row)
-        post_message(mocks.urls["slack"], message["text"], message["blocks"])
-    assert len(mocks.messages()) == 2
+    enormous = {"account_name": "x" * 5000, "reason": "y" * 9000, "points": 1.0}
+    for row in ({}, enormous, {**enormous, "present_owner_name": "z" * 5000}):
+        for message_of in (hot_pql_message, sla_alert_message):
+            message = message_of(row)
+            post_message(mocks.urls["slack"], message["text"], message["blocks"])
+    assert len(mocks.messages()) == 6
+
+
+def test_what_was_late_before_the_first_run_is_never_told_and_what_comes_is_told_once(
+    home: Home, mocks: Mocks
+) -> None:
+    home.publish(slack__sla_alerts=40)
+    planned = run_sync(home.settings, "slack_sla_alerts", dry_run=True, base_urls=mocks.urls)
+    assert planned.planned_creates == 0
+    first = run_sync(home.settings, "slack_sla_alerts", base_urls=mocks.urls)
+    assert (first.status, first.accepted, first.api_calls) == ("succeeded", 0, 0)
+    assert "40 row(s)" in (first.message or "")
+    home.change(
+        "insert into sync_slack__sla_alerts by name select * replace "
+        "(record_key || '|new' as record_key) from sync_slack__sla_alerts "
+        "where account_id = 'acc_7'"
+    )
+    second = run_sync(home.settings, "slack_sla_alerts", base_urls=mocks.urls)
+    assert (second.accepted, second.write_calls) == (1, 1)
+    home.change("update sync_slack__sla_alerts set points = 1")
+    assert run_sync(home.settings, "slack_sla_alerts", base_urls=mocks.urls).api_calls == 0
+    (message,) = mocks.messages()
+    assert "Account &lt;7&gt;" in message["text"]
+
+
+def test_a_first_run_with_nothing_to_tell_is_the_beginning_too(home: Home, mocks: Mocks) -> None:
+    home.publish(slack__sla_alerts=1)
+    home.change("create table kept as from sync_slack__sla_alerts")
+    home.change("delete from sync_slack__sla_alerts")
+    assert run_sync(home.settings, "slack_sla_alerts", base_urls=mocks.urls).ok
+    home.change("insert into sync_slack__sla_alerts from kept")
+    assert run_sync(home.settings, "slack_sla_alerts", base_urls=mocks.urls).accepted == 1
+
+
+def test_a_first_run_that_failed_began_nothing(home: Home, mocks: Mocks) -> None:
+    home.publish(salesforce__accounts=1)
+    with pytest.raises(SourceInvalid):
+        run_sync(home.settings, "slack_sla_alerts", base_urls=mocks.urls)
+    home.publish(slack__sla_alerts=3)
+    assert run_sync(home.settings, "slack_sla_alerts", base_urls=mocks.urls).accepted == 0
+
+
+def test_a_manager_is_told_what_is_late_with_whom_and_why_it_matters() -> None:
+    row = {
+        "account_name": "Acme", "action": "tell_manager", "tier": "hot", "team": "sdr_emea",
+        "recipient_email": "dana@x.example", "owner_name": "Mia", "present_owner_name": "Mia",
+        "points": 132.0, "score_10": 9, "reason": "Three people hit the limit.", "plan": "free",
+        "segment": "51-500", "active_users_28d": 12, "qualified_at": "2026-01-29T23:59:59.000Z",
+        "due_at": "2026-01-30T10:00:00.000Z",
+    }  # fmt: skip
+    message = sla_alert_message(row, "https://crm/1")
+    assert message["text"] == "Acme (hot) is overdue: not touched yet"
+    said = json.dumps(message, ensure_ascii=False)
+    for evidence in (
+        "<https://crm/1|Acme>", "For dana@x.example: see that Mia answers",
+        "30 Jan 2026, 10:00 UTC", "29 Jan 2026, 23:59 UTC", "Three people hit the limit.",
+        "132 points (9 of 10)", "sdr_emea", "51-500", "12",
+    ):  # fmt: skip
+        assert evidence in said, evidence
+
+    def text(**changes: object) -> str:
+        return json.dumps(sla_alert_message({**row, **changes}))
+
+    assert "is due soon" in text(action="warn_owner")
+    assert "went to Eli" in text(action="reassign", present_owner_name="Eli")
+    # nobody else was free
+    assert "see that Mia answers" in text(action="reassign")
+    assert "it has no owner" in text(owner_name=None, present_owner_name=None)

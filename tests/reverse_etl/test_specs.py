@@ -27,16 +27,19 @@ def written(folder: Path, **changes: object) -> Path:
     return path
 
 
-def test_the_six_shipped_specs_load_in_an_order_that_respects_their_dependencies() -> None:
+def test_the_shipped_specs_load_in_an_order_that_respects_their_dependencies() -> None:
     names = list(load_specs())
     assert sorted(names) == [
-        "hubspot_companies",
-        "hubspot_contacts",
-        "salesforce_accounts",
-        "salesforce_contacts",
-        "salesforce_pqls",
+        *(
+            f"{crm}_{name}"
+            for crm, of_accounts in (("hubspot", "companies"), ("salesforce", "accounts"))
+            for name in sorted([
+                of_accounts, "contacts", "pqls", "product_users", "tasks", "usage_summaries"
+            ])
+        ),
         "slack_hot_pqls",
-    ]
+        "slack_sla_alerts",
+    ]  # fmt: skip
     assert names.index("salesforce_accounts") < names.index("salesforce_contacts")
     assert names.index("salesforce_accounts") < names.index("salesforce_pqls")
     assert names.index("hubspot_companies") < names.index("hubspot_contacts")
@@ -58,6 +61,10 @@ def test_a_column_name_is_short_for_a_mapping(tmp_path: Path) -> None:
         ({"source": "drop table x; --"}, ["source", "drop table"]),
         ({"batch_size": 500}, ["batch_size 500", "200"]),
         ({"external_id": None}, ["external_id is required"]),
+        ({"announces": "Phone"}, ["announces: Phone", "not among fields"]),
+        ({"first_run": "note"}, ["first_run: note", "mode: insert"]),
+        ({"message": "hot_pql"}, ["message", "slack"]),
+        ({"destination": "slack", "mode": "insert"}, ["message", "required"]),
         ({"mode": "insert"}, ["duplicates after a crash", "upsert"]),
         ({"mode": "replace"}, ["mode", "'replace'", "'mirror'"]),
         ({"fields": {"Email": {"colum": "email"}}}, ["fields.Email.colum", "column"]),

@@ -33,6 +33,7 @@ final as (
             when handoff_log.first_touch_at is not null then true
         end as is_sla_met,
         handoff_log.first_touch_source,
+        handoff_log.synced_source,
 
         handoff_log.sla_minutes,
         handoff_log.pipeline_minutes,

@@ -17,6 +17,7 @@ def model(dbt, session):
         "opportunities": opportunities,
         "touches": touches,
         "crm_versions": versions,
+        "deliveries": dbt.ref("fct_sync_deliveries"),
         "crossings": dbt.ref("int_pql__handoff_crossings"),
         "zones": dbt.ref("int_pql__handoff_zones"),
         "suppressions": dbt.ref("int_pql__handoff_suppressions"),
