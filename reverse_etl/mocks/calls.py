@@ -14,6 +14,7 @@ from reverse_etl.mocks.faults import Fault, Faults
 from reverse_etl.mocks.store import Store
 
 MAX_BODY_BYTES = 10_000_000
+MAX_UPLOAD_BYTES = 150_000_000  # a file of the Bulk API
 
 
 @dataclass
@@ -64,12 +65,13 @@ class ApiCalls:
         started = time.perf_counter()
         notes = CallNotes()
         scope.setdefault("state", {})["notes"] = notes
-        body = await _read(receive)
+        limit = MAX_UPLOAD_BYTES if scope["method"] == "PUT" else MAX_BODY_BYTES
+        body = await _read(receive, limit)
         is_write = api.is_write(scope["method"], scope["path"])
         fault = self.faults.next(system, is_write=is_write)
-        if fault is None and is_write:
+        if fault is None and is_write and self.faults.waiting:
             fault = self.faults.refuses_batch(system, body.decode(errors="replace"))
-        if body is None or len(body) > MAX_BODY_BYTES:
+        if len(body) > limit:
             captured = await _answer(JSONResponse({"message": "request too large"}, 413), scope)
         elif fault is not None and fault.kind not in ("slow", "drop", "error_after_apply"):
             notes.note = f"fault: {fault.kind}"
@@ -116,13 +118,14 @@ class ApiCalls:
         )
 
 
-async def _read(receive: Receive) -> bytes:
-    body = b""
+async def _read(receive: Receive, limit: int) -> bytes:
+    parts, size = [], 0
     while True:
         message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body") or len(body) > MAX_BODY_BYTES:
-            return body
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if not message.get("more_body") or size > limit:
+            return b"".join(parts)
 
 
 def _replay(body: bytes) -> Receive:

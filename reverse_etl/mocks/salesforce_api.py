@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from reverse_etl.mocks import salesforce_bulk
 from reverse_etl.mocks.calls import CallNotes, json_body
 from reverse_etl.mocks.faults import Fault, Faults
 from reverse_etl.mocks.salesforce_org import (
@@ -47,13 +48,14 @@ class SalesforceApi:
     def __init__(self, store: Store, faults: Faults, credentials: Credentials, home: str):
         self.store, self.faults, self.credentials = store, faults, credentials
         self.org = Org(store)
+        self.bulk = salesforce_bulk.BulkJobs(self.org, faults)
         self.org_id = org_id(home)
         self.sessions: set[str] = set()
         self.cursors: dict[str, tuple[Query, int]] = {}
         self.calls_used = 0
 
     def is_write(self, method: str, path: str) -> bool:
-        return method != "GET" and "/oauth2/" not in path
+        return method != "GET" and "/oauth2/" not in path and "/jobs/query" not in path
 
     def headers(self, path: str, status: int) -> Mapping[str, str]:
         if "/services/data/v" not in path:
@@ -283,6 +285,8 @@ def build_router(api: SalesforceApi) -> APIRouter:
             raise RequestError(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
         compiled, rows = api.cursors[key]
         return JSONResponse(_page(api, compiled, int(offset), version, rows, key))
+
+    router.include_router(salesforce_bulk.build_router(api.bulk, api.require_session))
 
     # collections
     @router.post(data + "/composite/sobjects")

@@ -222,14 +222,14 @@ class Org:
                     "INVALID_FIELD",
                     f"No such column '{name}' on sobject of type {object_type.name}",
                 )
-            parsed[field.name] = self._deserialised(field, value)
+            parsed[field.name] = self.read_value(field, value)
         return parsed
 
     @staticmethod
     def _relation(object_type: ObjectType, name: str) -> Field | None:
         return next((f for f in object_type.fields.values() if f.relationship == name), None)
 
-    def _deserialised(self, field: Field, value: Any) -> Any:
+    def read_value(self, field: Field, value: Any) -> Any:
         if value is None:
             return None
         refused = RequestError(
@@ -362,7 +362,7 @@ class Org:
             if field is None or name in ("Id", "IsDeleted") or value in (None, ""):
                 continue
             is_system = name in ("CreatedDate", "SystemModstamp", "LastModifiedDate")
-            fields[field.name] = value if is_system else self._deserialised(field, value)
+            fields[field.name] = value if is_system else self.read_value(field, value)
         modified = self._as_time(
             "datetime", raw.get("SystemModstamp") or raw.get("LastModifiedDate")
         )

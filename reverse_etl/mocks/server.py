@@ -63,7 +63,9 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        systems.salesforce.bulk.resume()
         yield
+        await systems.salesforce.bulk.stop()
         for api in systems.by_name.values():
             api.store.close()
 
