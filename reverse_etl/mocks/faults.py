@@ -4,6 +4,8 @@ Kinds
   throttle            answers 429 with ``retry_after`` seconds, nothing is applied
   error               answers 500, nothing is applied
   unavailable         answers 503, nothing is applied
+  latency             every call so many ``seconds`` later, applied then
+  drop_before         breaks the connection, nothing is applied
   slow                applies the call, then answers ``seconds`` late (a client's time-out)
   drop                applies the call, then breaks the connection in the middle of the answer
   error_after_apply   applies the call, then answers 500
@@ -20,13 +22,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-System = Literal["salesforce", "hubspot", "slack"]
+System = Literal["salesforce", "hubspot", "slack", "sink"]
 Kind = Literal[
     "throttle",
     "error",
     "unavailable",
+    "latency",
     "slow",
     "drop",
+    "drop_before",
     "error_after_apply",
     "expired_token",
     "partial",
@@ -36,6 +40,7 @@ Kind = Literal[
 ]
 OF_RECORDS = ("partial", "refuse_batch")
 OF_JOBS = ("fail_job", "slow_job")
+APPLIED = ("latency", "slow", "drop", "error_after_apply")
 
 
 class Fault(BaseModel):

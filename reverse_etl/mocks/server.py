@@ -1,4 +1,4 @@
-"""The mocks' server: one FastAPI app with /salesforce, /hubspot, /slack, the pages and /admin."""
+"""The mocks' server: one FastAPI app with the vendors' APIs, a sink, the pages and /admin."""
 
 import os
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
-from reverse_etl.mocks import hubspot_api, pages, salesforce_api, slack_api
+from reverse_etl.mocks import hubspot_api, pages, salesforce_api, sink_api, slack_api
 from reverse_etl.mocks.calls import ApiCalls, MockedApi
 from reverse_etl.mocks.faults import Fault, Faults
 from reverse_etl.mocks.hubspot_portal import PortalError
@@ -21,16 +21,22 @@ from warehouse.settings import Settings
 
 @dataclass(frozen=True)
 class Systems:
-    """The three mocked systems of an installation and their common faults."""
+    """The mocked systems of an installation and their common faults."""
 
     salesforce: salesforce_api.SalesforceApi
     hubspot: hubspot_api.HubSpotApi
     slack: slack_api.SlackApi
+    sink: sink_api.SinkApi
     faults: Faults
 
     @property
     def by_name(self) -> dict[str, MockedApi]:
-        return {"salesforce": self.salesforce, "hubspot": self.hubspot, "slack": self.slack}
+        return {
+            "salesforce": self.salesforce,
+            "hubspot": self.hubspot,
+            "slack": self.slack,
+            "sink": self.sink,
+        }
 
 
 def open_systems(settings: Settings) -> Systems:
@@ -51,6 +57,7 @@ def open_systems(settings: Settings) -> Systems:
         ),
         hubspot_api.HubSpotApi(Store(folder / "hubspot.sqlite"), faults, settings.hubspot_token),
         slack_api.SlackApi(Store(folder / "slack.sqlite"), faults),
+        sink_api.SinkApi(Store(folder / "sink.sqlite"), faults),
         faults,
     )
     seed_from_landing(settings, systems.salesforce.org)
@@ -74,6 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(salesforce_api.build_router(systems.salesforce))
     app.include_router(hubspot_api.build_router(systems.hubspot))
     app.include_router(slack_api.build_router(systems.slack))
+    app.include_router(sink_api.build_router(systems.sink))
     app.include_router(pages.build_router(systems.by_name, home=settings.home))
     app.include_router(_admin_router(systems))
     _handle_refusals(app, systems)

@@ -130,6 +130,16 @@ class Store:
         self.db.execute("insert or replace into meta values (?, ?)", (name, str(number)))
         return number
 
+    def document(self, name: str) -> Any:
+        """What was kept under this name by `keep_document`; None where nothing was."""
+        row = self.db.execute("select value from meta where key = ?", (f"doc:{name}",)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def keep_document(self, name: str, value: Any) -> None:
+        self.db.execute(
+            "insert or replace into meta values (?, ?)", (f"doc:{name}", json.dumps(value))
+        )
+
     def get(self, object_name: str, record_id: str, with_deleted: bool = False) -> Record | None:
         row = self.db.execute(
             "select object, id, fields, created_at, updated_at, is_deleted from records "
