@@ -33,6 +33,7 @@ class MockedApi(Protocol):
 
     def is_write(self, method: str, path: str) -> bool: ...
     def fault_response(self, fault: Fault, body: bytes) -> Response: ...
+    def over_limit(self, path: str) -> Response | None: ...
     def headers(self, path: str, status: int) -> Mapping[str, str]: ...
 
 
@@ -81,7 +82,11 @@ class ApiCalls:
         fault = self.faults.next(system, is_write=is_write)
         if fault is None and is_write and self.faults.waiting:
             fault = self.faults.refuses_batch(system, body.decode(errors="replace"))
-        if len(body) > limit:
+        refused = api.over_limit(scope["path"])
+        if refused is not None:
+            notes.note = "over the limit"
+            fault, captured = None, await _answer(refused, scope)
+        elif len(body) > limit:
             captured = await _answer(JSONResponse({"message": "request too large"}, 413), scope)
         elif fault is not None and fault.kind == "drop_before":
             captured = _Captured(status=500, body=b"nothing")

@@ -41,7 +41,9 @@ class HubSpotApi:
         self.lists = hubspot_lists_api.Lists(self.portal)
         # of OAuth, with the time they end; the token of the private app does not end
         self.tokens: dict[str, float] = store.document("tokens") or {}
-        self.calls_used = 0
+        self.calls_used = store.calls_since(iso_now()[:10], "%")
+        self.daily_limit = DAILY_LIMIT
+        self.burst_limit: int | None = None  # told, and enforced once somebody asks for it
         self.window_started = time.monotonic()
         self.window_calls = 0
 
@@ -54,32 +56,38 @@ class HubSpotApi:
         if path.endswith("/search"):
             return {}
         self.calls_used += 1
+        self._turn_window()
+        self.window_calls += 1
+        burst = self.burst_limit or BURST_LIMIT
+        return {
+            "X-HubSpot-RateLimit-Daily": str(self.daily_limit),
+            "X-HubSpot-RateLimit-Daily-Remaining": str(max(self.daily_limit - self.calls_used, 0)),
+            "X-HubSpot-RateLimit-Interval-Milliseconds": str(BURST_SECONDS * 1000),
+            "X-HubSpot-RateLimit-Max": str(burst),
+            "X-HubSpot-RateLimit-Remaining": str(max(burst - self.window_calls, 0)),
+        }
+
+    def _turn_window(self) -> None:
         if time.monotonic() - self.window_started > BURST_SECONDS:
             self.window_started, self.window_calls = time.monotonic(), 0
-        self.window_calls += 1
-        return {
-            "X-HubSpot-RateLimit-Daily": str(DAILY_LIMIT),
-            "X-HubSpot-RateLimit-Daily-Remaining": str(DAILY_LIMIT - self.calls_used),
-            "X-HubSpot-RateLimit-Interval-Milliseconds": str(BURST_SECONDS * 1000),
-            "X-HubSpot-RateLimit-Max": str(BURST_LIMIT),
-            "X-HubSpot-RateLimit-Remaining": str(max(BURST_LIMIT - self.window_calls, 0)),
-        }
+
+    def over_limit(self, path: str) -> Response | None:
+        """The refusal once the calls of the day, or of ten seconds, are used up."""
+        self._turn_window()
+        if self.burst_limit is not None and self.window_calls >= self.burst_limit:
+            return _throttled("TEN_SECONDLY_ROLLING", {})
+        if self.calls_used >= self.daily_limit:
+            return _throttled("DAILY", {})
+        return None
 
     def fault_response(self, fault: Fault, body: bytes) -> Response:
         match fault.kind:
             case "throttle":
-                error = PortalError(
-                    429, "RATE_LIMITS", "You have reached your ten_secondly_rolling limit."
+                waits = fault.retry_after is not None
+                return _throttled(
+                    "TEN_SECONDLY_ROLLING",
+                    {"Retry-After": f"{fault.retry_after:g}"} if waits else {},
                 )
-                answer = {
-                    **error.as_json(),
-                    "errorType": "RATE_LIMIT",
-                    "policyName": "TEN_SECONDLY_ROLLING",
-                }
-                headers = (
-                    {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
-                )
-                return JSONResponse(answer, 429, headers)
             case "expired_token":
                 self.tokens = {}
                 return _answer(_unauthorised())
@@ -177,6 +185,13 @@ def _unauthorised() -> PortalError:
         "you can find more details at "
         "https://developers.hubspot.com/docs/methods/auth/oauth-overview",
     )
+
+
+def _throttled(policy: str, headers: Mapping[str, str]) -> Response:
+    words = "daily" if policy == "DAILY" else "ten_secondly_rolling"
+    error = PortalError(429, "RATE_LIMITS", f"You have reached your {words} limit.")
+    body = {**error.as_json(), "errorType": "RATE_LIMIT", "policyName": policy}
+    return JSONResponse(body, 429, headers)
 
 
 def _answer(error: PortalError) -> JSONResponse:

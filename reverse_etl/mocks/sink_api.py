@@ -23,6 +23,9 @@ class SinkApi:
     def headers(self, path: str, status: int) -> Mapping[str, str]:
         return {}
 
+    def over_limit(self, path: str) -> Response | None:
+        return None
+
     def fault_response(self, fault: Fault, body: bytes) -> Response:
         status = {
             "throttle": 429,

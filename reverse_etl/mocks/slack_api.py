@@ -32,6 +32,9 @@ class SlackApi:
     def headers(self, path: str, status: int) -> Mapping[str, str]:
         return {}
 
+    def over_limit(self, path: str) -> Response | None:
+        return None
+
     def fault_response(self, fault: Fault, body: bytes) -> Response:
         match fault.kind:
             case "throttle":

@@ -279,6 +279,21 @@ class Store:
             (iso_now(), method, path, status, int(is_write), records, refused, duration_ms, note),
         )
 
+    def calls_since(self, since: str, path_like: str) -> int:
+        """How many calls came in since then (``2026-01-31`` or later text) to such paths."""
+        query = "select count(*) from calls where called_at >= ? and path like ?"
+        return self.db.execute(query, (since, path_like)).fetchone()[0]
+
+    def changed_between(
+        self, object_name: str, since: str, until: str, *, is_deleted: bool
+    ) -> list[tuple[str, str]]:
+        """Id and time of what was last changed (or deleted) from ``since`` up to ``until``."""
+        return self.db.execute(
+            "select id, substr(updated_at, 1, 23) as at from records where object = ? "
+            "and is_deleted = ? and substr(updated_at, 1, 23) between ? and ? order by at, id",
+            (object_name, int(is_deleted), since, until),
+        ).fetchall()
+
     def log_error(self, object_name: str | None, record: str | None, code: str, message: str):
         self.db.execute(
             "insert into errors (occurred_at, object, record, code, message) "
