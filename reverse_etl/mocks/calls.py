@@ -141,7 +141,7 @@ def _vendor_prefix(path: str) -> str:
     """Where a path of a vendor's own host belongs; empty for the mocks' own paths."""
     if path.startswith(("/services/data", "/services/oauth2", "/services/Soap")):
         return "/salesforce"
-    if path.startswith(("/crm/", "/oauth/")):
+    if path.startswith(("/crm/", "/crm-object-schemas/", "/oauth/")):
         return "/hubspot"
     return "/slack" if path.startswith(("/services/T", "/api/")) else ""
 

@@ -158,7 +158,7 @@ def test_a_list_takes_members_in_and_out_and_names_the_unknown(client: hubspot.H
 
 def test_hubspots_oauth_gives_tokens_that_can_expire(mocks: Mocks) -> None:
     client = hubspot.Client.create(host=mocks.root)
-    given = client.auth.oauth.tokens_api.create(
+    given = client.oauth.tokens_api.create(
         grant_type="refresh_token",
         client_id=CLIENT_ID,
         client_secret=CLIENT_SECRET,
@@ -357,7 +357,7 @@ def test_slacks_client_posts_a_message_and_is_told_what_is_wrong(mocks: Mocks) -
     sent = slack.chat_postMessage(channel="#sales", text="hello", blocks=[{"type": "divider"}])
     assert sent["ok"] and sent["ts"]
     for arguments, error in (
-        ({"channel": "#sales", "text": ""}, "no_text"),
+        ({"channel": "#sales", "text": "x" * 40_001}, "msg_too_long"),
         ({"channel": "", "text": "x"}, "channel_not_found"),
     ):
         with pytest.raises(SlackApiError) as refused:
