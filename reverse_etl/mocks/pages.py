@@ -104,8 +104,8 @@ class View:
 
     @property
     def field_names(self) -> list[str]:
-        """The fields of a record's page; its id and times are in the heading."""
-        return [name for name in self._definitions if name not in SHOWN_IN_HEADING]
+        """The fields of a record's page; its id, times and reason stand above them."""
+        return [n for n in self._definitions if n not in SHOWN_IN_HEADING + REASON_FIELDS]
 
     def label_of(self, name: str) -> str:
         known = self._definitions.get(name)

@@ -359,7 +359,7 @@ class BulkJobs:
         head, _, key = name.partition(".")
         if key:
             head = head.rpartition(":")[2] or head
-            field = next((f for f in object_type.fields.values() if f.relationship == head), None)
+            field = object_type.relations.get(head)
         else:
             field = object_type.field(head)
         if field is None:

@@ -21,6 +21,7 @@ from reverse_etl.mocks.store import Record, Store, iso_now
 SCHEMA_FILE = Path(__file__).with_name("salesforce_schema.yml")
 
 CLOSED_STAGES = ("Closed Won", "Closed Lost")
+TEXT_TYPES = ("string", "textarea", "email", "url", "phone", "picklist", "reference", "id")
 HISTORY_FIELDS = ("StageName", "Amount", "CloseDate")
 
 _EMAIL = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
@@ -48,6 +49,16 @@ class RequestError(Exception):
 
     def as_json(self) -> list[dict[str, Any]]:
         return [{"message": self.message, "errorCode": self.code}]
+
+
+def _not_read(field: "Field", value: Any) -> RequestError:
+    kind = "STRING" if isinstance(value, str) else type(value).__name__.upper()
+    return RequestError(
+        400,
+        "JSON_PARSER_ERROR",
+        f"Cannot deserialize instance of {field.type} from VALUE_{kind} value {value} or request "
+        "may be missing a required field at [line:1, column:1]",
+    )
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,15 @@ class ObjectType:
     columns: tuple[str, ...]
     custom: bool
     fields: Mapping[str, Field]
+
+    @cached_property
+    def relations(self) -> Mapping[str, Field]:
+        """References by the name of their relationship: ``Account`` → ``AccountId``."""
+        return {f.relationship: f for f in self.fields.values() if f.relationship}
+
+    @cached_property
+    def required_fields(self) -> list[str]:
+        return [field.name for field in self.fields.values() if field.required]
 
     @cached_property
     def unique_fields(self) -> list[str]:
@@ -237,7 +257,7 @@ class Org:
         for name, value in raw.items():
             if name == "attributes":
                 continue
-            relation = self._relation(object_type, name)
+            relation = object_type.relations.get(name)
             if relation is not None and not isinstance(value, str):
                 if not isinstance(value, dict | None):
                     raise RequestError(400, "JSON_PARSER_ERROR", f"{name}: object expected")
@@ -253,34 +273,25 @@ class Org:
             parsed[field.name] = self.read_value(field, value)
         return parsed
 
-    @staticmethod
-    def _relation(object_type: ObjectType, name: str) -> Field | None:
-        return next((f for f in object_type.fields.values() if f.relationship == name), None)
-
     def read_value(self, field: Field, value: Any) -> Any:
         if value is None:
             return None
-        refused = RequestError(
-            400,
-            "JSON_PARSER_ERROR",
-            f"Cannot deserialize instance of {field.type} from VALUE_"
-            f"{'STRING' if isinstance(value, str) else type(value).__name__.upper()} value "
-            f"{value} or request may be missing a required field at [line:1, column:1]",
-        )
+        if field.type in TEXT_TYPES and isinstance(value, str):
+            return value
         if isinstance(value, dict | list):
             raise RequestError(400, "JSON_PARSER_ERROR", f"Unexpected object for {field.name}")
         if field.type in ("double", "currency", "percent", "int"):
             if isinstance(value, bool):
-                raise refused
+                raise _not_read(field, value)
             try:
                 number = float(value)
             except ValueError:
-                raise refused from None
+                raise _not_read(field, value) from None
             if number != number or number in (float("inf"), float("-inf")):
-                raise refused
+                raise _not_read(field, value)
             if field.type == "int":
                 if number != int(number):
-                    raise refused
+                    raise _not_read(field, value)
                 return int(number)
             # scale 0 still answers 12.0, as the real API does
             return round(number, field.scale)
@@ -289,11 +300,11 @@ class Org:
                 return value
             if isinstance(value, str) and value.lower() in ("true", "false"):
                 return value.lower() == "true"
-            raise refused
+            raise _not_read(field, value)
         if field.type in ("date", "datetime"):
             text = self._as_time(field.type, value)
             if text is None:
-                raise refused
+                raise _not_read(field, value)
             return text
         if isinstance(value, bool):
             return str(value).lower()
@@ -530,11 +541,7 @@ class Org:
                 "profile or permission set.",
                 readonly,
             )
-        missing = [
-            f.name
-            for f in object_type.fields.values()
-            if f.required and fields.get(f.name) in (None, "")
-        ]
+        missing = [n for n in object_type.required_fields if fields.get(n) in (None, "")]
         if missing:
             raise RecordError(
                 "REQUIRED_FIELD_MISSING",
