@@ -10,10 +10,11 @@ from typing import Any, Protocol
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reverse_etl.mocks.faults import Fault, Faults
+from reverse_etl.mocks.faults import APPLIED, Fault, Faults
 from reverse_etl.mocks.store import Store
 
 MAX_BODY_BYTES = 10_000_000
+MAX_UPLOAD_BYTES = 150_000_000  # a file of the Bulk API
 
 
 @dataclass
@@ -32,6 +33,7 @@ class MockedApi(Protocol):
 
     def is_write(self, method: str, path: str) -> bool: ...
     def fault_response(self, fault: Fault, body: bytes) -> Response: ...
+    def over_limit(self, path: str) -> Response | None: ...
     def headers(self, path: str, status: int) -> Mapping[str, str]: ...
 
 
@@ -50,13 +52,23 @@ class _Captured:
 
 
 class ApiCalls:
-    """ASGI middleware for ``/salesforce``, ``/hubspot`` and ``/slack``; the rest passes through."""
+    """ASGI middleware for ``/salesforce``, ``/hubspot`` and so on; the rest passes through.
+
+    The vendors' own paths (``/services/data/…``, ``/crm/…``) lead there too, so that a client
+    that is told no more than a host and a port finds what it looks for.
+    """
 
     def __init__(self, app: ASGIApp, apis: Mapping[str, MockedApi], faults: Faults):
         self.app, self.apis, self.faults = app, apis, faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        system = scope["path"].split("/")[1] if scope["type"] == "http" else ""
+        system = ""
+        if scope["type"] == "http":
+            prefix = _vendor_prefix(scope["path"])
+            if prefix:
+                scope = {**scope, "path": prefix + scope["path"]}
+                scope["raw_path"] = prefix.encode() + scope.get("raw_path", b"")
+            system = scope["path"].split("/")[1]
         api = self.apis.get(system)
         if api is None:
             await self.app(scope, receive, send)
@@ -64,17 +76,26 @@ class ApiCalls:
         started = time.perf_counter()
         notes = CallNotes()
         scope.setdefault("state", {})["notes"] = notes
-        body = await _read(receive)
+        limit = MAX_UPLOAD_BYTES if scope["method"] == "PUT" else MAX_BODY_BYTES
+        body = await _read(receive, limit)
         is_write = api.is_write(scope["method"], scope["path"])
         fault = self.faults.next(system, is_write=is_write)
-        if fault is None and is_write:
+        if fault is None and is_write and self.faults.waiting:
             fault = self.faults.refuses_batch(system, body.decode(errors="replace"))
-        if body is None or len(body) > MAX_BODY_BYTES:
+        refused = api.over_limit(scope["path"])
+        if refused is not None:
+            notes.note = "over the limit"
+            fault, captured = None, await _answer(refused, scope)
+        elif len(body) > limit:
             captured = await _answer(JSONResponse({"message": "request too large"}, 413), scope)
-        elif fault is not None and fault.kind not in ("slow", "drop", "error_after_apply"):
+        elif fault is not None and fault.kind == "drop_before":
+            captured = _Captured(status=500, body=b"nothing")
+        elif fault is not None and fault.kind not in APPLIED:
             notes.note = f"fault: {fault.kind}"
             captured = await _answer(api.fault_response(fault, body), scope)
         else:
+            if fault is not None and fault.kind == "latency":
+                await asyncio.sleep(fault.seconds)
             captured = _Captured()
             await self.app(scope, _replay(body), captured.send)
         headers = dict(captured.headers)
@@ -96,7 +117,8 @@ class ApiCalls:
             broken = await _answer(api.fault_response(fault, body), scope)
             captured.status, captured.body = broken.status, broken.body
             headers = dict(broken.headers)
-        if fault is not None and fault.kind == "drop":
+        dropped = fault is not None and fault.kind in ("drop", "drop_before")
+        if dropped:
             # promise more than is sent: the server then closes the connection
             headers[b"content-length"] = str(len(captured.body) + 100).encode()
         await send(
@@ -106,7 +128,6 @@ class ApiCalls:
                 "headers": list(headers.items()),
             }
         )
-        dropped = fault is not None and fault.kind == "drop"
         await send(
             {
                 "type": "http.response.body",
@@ -116,13 +137,23 @@ class ApiCalls:
         )
 
 
-async def _read(receive: Receive) -> bytes:
-    body = b""
+def _vendor_prefix(path: str) -> str:
+    """Where a path of a vendor's own host belongs; empty for the mocks' own paths."""
+    if path.startswith(("/services/data", "/services/oauth2", "/services/Soap")):
+        return "/salesforce"
+    if path.startswith(("/crm/", "/crm-object-schemas/", "/oauth/")):
+        return "/hubspot"
+    return "/slack" if path.startswith(("/services/T", "/api/")) else ""
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    parts, size = [], 0
     while True:
         message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body") or len(body) > MAX_BODY_BYTES:
-            return body
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if not message.get("more_body") or size > limit:
+            return b"".join(parts)
 
 
 def _replay(body: bytes) -> Receive:

@@ -4,12 +4,16 @@ Kinds
   throttle            answers 429 with ``retry_after`` seconds, nothing is applied
   error               answers 500, nothing is applied
   unavailable         answers 503, nothing is applied
+  latency             every call so many ``seconds`` later, applied then
+  drop_before         breaks the connection, nothing is applied
   slow                applies the call, then answers ``seconds`` late (a client's time-out)
   drop                applies the call, then breaks the connection in the middle of the answer
   error_after_apply   applies the call, then answers 500
   expired_token       the token is no longer good (401); Salesforce hands out a new one on login
   partial             refuses a ``share`` of the records of a batch, with ``code`` and ``message``
   refuse_batch        refuses, without per-record detail, every batch that contains ``value``
+  fail_job            Bulk API: the job fails, its last ``share`` of rows unprocessed
+  slow_job            Bulk API: the job starts its work ``seconds`` late
 """
 
 import random
@@ -18,18 +22,25 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-System = Literal["salesforce", "hubspot", "slack"]
+System = Literal["salesforce", "hubspot", "slack", "sink"]
 Kind = Literal[
     "throttle",
     "error",
     "unavailable",
+    "latency",
     "slow",
     "drop",
+    "drop_before",
     "error_after_apply",
     "expired_token",
     "partial",
     "refuse_batch",
+    "fail_job",
+    "slow_job",
 ]
+OF_RECORDS = ("partial", "refuse_batch")
+OF_JOBS = ("fail_job", "slow_job")
+APPLIED = ("latency", "slow", "drop", "error_after_apply")
 
 
 class Fault(BaseModel):
@@ -69,7 +80,7 @@ class Faults:
     def next(self, system: str, *, is_write: bool) -> Fault | None:
         """The fault this call suffers as a whole; uses it up."""
         for fault in self.waiting:
-            if fault.system != system or fault.kind in ("partial", "refuse_batch"):
+            if fault.system != system or fault.kind in OF_RECORDS + OF_JOBS:
                 continue
             if fault.writes_only and not is_write:
                 continue
@@ -87,6 +98,13 @@ class Faults:
                 number = max(1, round(size * fault.share))
                 return fault, set(chooser.sample(range(size), min(number, size)))
         return None, set()
+
+    def next_job(self, kind: str) -> Fault | None:
+        """The fault of this kind that the next bulk job suffers; uses it up."""
+        for fault in self.waiting:
+            if fault.kind == kind:
+                return self._use(fault)
+        return None
 
     def refuses_batch(self, system: str, body: str) -> Fault | None:
         """The `refuse_batch` fault this body trips; it stays until cleared."""

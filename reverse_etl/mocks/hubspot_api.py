@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from reverse_etl.mocks import hubspot_lists_api, hubspot_model_api
 from reverse_etl.mocks.calls import json_body
 from reverse_etl.mocks.faults import Fault, Faults
 from reverse_etl.mocks.hubspot_portal import (
@@ -16,13 +17,16 @@ from reverse_etl.mocks.hubspot_portal import (
     Portal,
     PortalError,
     as_datetime,
-    association_types,
 )
 from reverse_etl.mocks.store import Record, Store, iso_now
 
 MAX_BATCH = 100
 MAX_BATCH_WITH_HISTORY = 50
+MAX_ASSOCIATIONS = 2000
 MAX_SEARCHED = 10_000
+MAX_SEARCH_PAGE = 200
+MAX_FILTER_GROUPS = 5
+MAX_FILTERS = 18
 DAILY_LIMIT = 500_000
 BURST_LIMIT = 190
 BURST_SECONDS = 10
@@ -34,44 +38,58 @@ class HubSpotApi:
     def __init__(self, store: Store, faults: Faults, token: str):
         self.store, self.faults, self.token = store, faults, token
         self.portal = Portal(store)
-        self.calls_used = 0
+        self.lists = hubspot_lists_api.Lists(self.portal)
+        # of OAuth, with the time they end; the token of the private app does not end
+        self.tokens: dict[str, float] = store.document("tokens") or {}
+        self.calls_used = store.calls_since(iso_now()[:10], "%")
+        self.daily_limit = DAILY_LIMIT
+        self.burst_limit: int | None = None  # told, and enforced once somebody asks for it
         self.window_started = time.monotonic()
         self.window_calls = 0
 
     def is_write(self, method: str, path: str) -> bool:
+        if "/oauth/" in path:
+            return False
         return method != "GET" and not path.endswith(("/search", "/batch/read"))
 
     def headers(self, path: str, status: int) -> Mapping[str, str]:
         if path.endswith("/search"):
             return {}
         self.calls_used += 1
+        self._turn_window()
+        self.window_calls += 1
+        burst = self.burst_limit or BURST_LIMIT
+        return {
+            "X-HubSpot-RateLimit-Daily": str(self.daily_limit),
+            "X-HubSpot-RateLimit-Daily-Remaining": str(max(self.daily_limit - self.calls_used, 0)),
+            "X-HubSpot-RateLimit-Interval-Milliseconds": str(BURST_SECONDS * 1000),
+            "X-HubSpot-RateLimit-Max": str(burst),
+            "X-HubSpot-RateLimit-Remaining": str(max(burst - self.window_calls, 0)),
+        }
+
+    def _turn_window(self) -> None:
         if time.monotonic() - self.window_started > BURST_SECONDS:
             self.window_started, self.window_calls = time.monotonic(), 0
-        self.window_calls += 1
-        return {
-            "X-HubSpot-RateLimit-Daily": str(DAILY_LIMIT),
-            "X-HubSpot-RateLimit-Daily-Remaining": str(DAILY_LIMIT - self.calls_used),
-            "X-HubSpot-RateLimit-Interval-Milliseconds": str(BURST_SECONDS * 1000),
-            "X-HubSpot-RateLimit-Max": str(BURST_LIMIT),
-            "X-HubSpot-RateLimit-Remaining": str(max(BURST_LIMIT - self.window_calls, 0)),
-        }
+
+    def over_limit(self, path: str) -> Response | None:
+        """The refusal once the calls of the day, or of ten seconds, are used up."""
+        self._turn_window()
+        if self.burst_limit is not None and self.window_calls >= self.burst_limit:
+            return _throttled("TEN_SECONDLY_ROLLING", {})
+        if self.calls_used >= self.daily_limit:
+            return _throttled("DAILY", {})
+        return None
 
     def fault_response(self, fault: Fault, body: bytes) -> Response:
         match fault.kind:
             case "throttle":
-                error = PortalError(
-                    429, "RATE_LIMITS", "You have reached your ten_secondly_rolling limit."
+                waits = fault.retry_after is not None
+                return _throttled(
+                    "TEN_SECONDLY_ROLLING",
+                    {"Retry-After": f"{fault.retry_after:g}"} if waits else {},
                 )
-                answer = {
-                    **error.as_json(),
-                    "errorType": "RATE_LIMIT",
-                    "policyName": "TEN_SECONDLY_ROLLING",
-                }
-                headers = (
-                    {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
-                )
-                return JSONResponse(answer, 429, headers)
             case "expired_token":
+                self.tokens = {}
                 return _answer(_unauthorised())
             case "unavailable":
                 return _answer(PortalError(503, "SERVICE_UNAVAILABLE", "Service unavailable"))
@@ -81,10 +99,19 @@ class HubSpotApi:
 
     def require_token(self, request: Request) -> None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(
-            token.encode(), self.token.encode()
-        ):
-            raise _unauthorised()
+        if scheme.lower() == "bearer":
+            if hmac.compare_digest(token.encode(), self.token.encode()):
+                return
+            if time.time() < self.tokens.get(token, 0):
+                return
+        raise _unauthorised()
+
+    def give_token(self, token: str) -> None:
+        """An access token of OAuth, good for as long as HubSpot's are."""
+        now = time.time()
+        kept = {other: until for other, until in self.tokens.items() if until > now}
+        self.tokens = {**kept, token: now + hubspot_model_api.TOKEN_SECONDS}
+        self.store.keep_document("tokens", self.tokens)
 
     def write_batch(
         self,
@@ -160,6 +187,13 @@ def _unauthorised() -> PortalError:
     )
 
 
+def _throttled(policy: str, headers: Mapping[str, str]) -> Response:
+    words = "daily" if policy == "DAILY" else "ten_secondly_rolling"
+    error = PortalError(429, "RATE_LIMITS", f"You have reached your {words} limit.")
+    body = {**error.as_json(), "errorType": "RATE_LIMIT", "policyName": policy}
+    return JSONResponse(body, 429, headers)
+
+
 def _answer(error: PortalError) -> JSONResponse:
     return JSONResponse(error.as_json(), error.status)
 
@@ -192,7 +226,7 @@ def _created(portal: Portal, object_type: ObjectType, entry: Mapping[str, Any]) 
     for tie in entry.get("associations") or []:
         for wanted in tie.get("types") or []:
             type_id = wanted.get("associationTypeId")
-            others = association_types().get(object_type.name, {})
+            others = portal.association_types.get(object_type.name, {})
             other = next((name for name, ids in others.items() if type_id in ids), None)
             if other is None:
                 raise _invalid(f"{type_id} is not a valid association type id")
@@ -229,6 +263,27 @@ def _no_associations(
         },
         "errors": [],
         "links": {},
+    }
+
+
+def _association_types(wanted: Any) -> list[int]:
+    try:
+        types = [int(entry["associationTypeId"]) for entry in wanted]
+    except (ValueError, KeyError, TypeError):
+        raise _invalid("one association type is expected") from None
+    if not types:
+        raise _invalid("one association type is expected")
+    return types
+
+
+def _default_association(from_id: str, to_id: str, type_id: int) -> dict[str, Any]:
+    return {
+        "from": {"id": from_id},
+        "to": {"id": to_id},
+        "associationSpec": {
+            "associationCategory": "HUBSPOT_DEFINED",
+            "associationTypeId": type_id,
+        },
     }
 
 
@@ -377,7 +432,11 @@ def build_router(api: HubSpotApi) -> APIRouter:
         object_type = portal.object_type(name)
         document = await _object(request)
         where, parameters = _filters(object_type, document.get("filterGroups") or [])
-        limit = min(int(document.get("limit") or 10), 200)
+        if int(document.get("limit") or 10) > MAX_SEARCH_PAGE:
+            raise PortalError(
+                400, "VALIDATION_ERROR", f"Invalid input JSON: limit is above {MAX_SEARCH_PAGE}"
+            )
+        limit = int(document.get("limit") or 10)
         offset = int(document.get("after") or 0)
         if offset + limit > MAX_SEARCHED:
             raise PortalError(
@@ -514,14 +573,11 @@ def build_router(api: HubSpotApi) -> APIRouter:
     ) -> JSONResponse:
         api.require_token(request)
         object_type, other_type = portal.object_type(name), portal.object_type(other)
-        try:
-            (wanted,) = json_body(await request.body(), _invalid)
-            type_id = int(wanted["associationTypeId"])
-        except (ValueError, KeyError, TypeError):
-            raise _invalid("one association type is expected") from None
+        types = _association_types(json_body(await request.body(), _invalid))
         request.state.notes.records = 1
         with api.store.transaction():
-            portal.associate(object_type, record_id, other_type, other_id, type_id)
+            for type_id in types:
+                portal.associate(object_type, record_id, other_type, other_id, type_id)
         body = {
             "fromObjectTypeId": object_type.type_id,
             "fromObjectId": record_id,
@@ -530,6 +586,120 @@ def build_router(api: HubSpotApi) -> APIRouter:
             "labels": [],
         }
         return JSONResponse(body, 201)
+
+    @router.put("/crm/v4/objects/{name}/{record_id}/associations/default/{other}/{other_id}")
+    async def associate_default(
+        request: Request, name: str, record_id: str, other: str, other_id: str
+    ) -> JSONResponse:
+        api.require_token(request)
+        object_type, other_type = portal.object_type(name), portal.object_type(other)
+        request.state.notes.records = 1
+        started_at = iso_now()
+        with api.store.transaction():
+            type_id = portal.associate(object_type, record_id, other_type, other_id)
+        result = _default_association(record_id, other_id, type_id)
+        return _batch_answer([result], [], started_at)
+
+    @router.delete("/crm/v4/objects/{name}/{record_id}/associations/{other}/{other_id}")
+    async def dissociate(
+        request: Request, name: str, record_id: str, other: str, other_id: str
+    ) -> Response:
+        api.require_token(request)
+        with api.store.transaction():
+            portal.dissociate(
+                portal.object_type(name), record_id, portal.object_type(other), other_id
+            )
+        return Response(status_code=204)
+
+    @router.get("/crm/v4/objects/{name}/{record_id}/associations/{other}")
+    async def list_associations(
+        request: Request, name: str, record_id: str, other: str
+    ) -> JSONResponse:
+        api.require_token(request)
+        object_type, other_type = portal.object_type(name), portal.object_type(other)
+        return JSONResponse({"results": portal.associated(object_type, record_id, other_type)})
+
+    @router.post("/crm/v4/associations/{name}/{other}/batch/create")
+    async def associate_many(request: Request, name: str, other: str) -> JSONResponse:
+        return await _associate_batch(request, name, other, is_default=False)
+
+    @router.post("/crm/v4/associations/{name}/{other}/batch/associate/default")
+    async def associate_many_default(request: Request, name: str, other: str) -> JSONResponse:
+        return await _associate_batch(request, name, other, is_default=True)
+
+    async def _associate_batch(
+        request: Request, name: str, other: str, *, is_default: bool
+    ) -> JSONResponse:
+        api.require_token(request)
+        object_type, other_type = portal.object_type(name), portal.object_type(other)
+        inputs = (await _object(request)).get("inputs") or []
+        if len(inputs) > MAX_ASSOCIATIONS:
+            raise PortalError(
+                400, "VALIDATION_ERROR", f"The maximum batch size is {MAX_ASSOCIATIONS}"
+            )
+        request.state.notes.records = len(inputs)
+        started_at = iso_now()
+        results, errors = [], []
+        with api.store.transaction():
+            for entry in inputs:
+                from_id, to_id = (str((entry.get(k) or {}).get("id")) for k in ("from", "to"))
+                types = [None] if is_default else _association_types(entry.get("types"))
+                try:
+                    made = [
+                        portal.associate(object_type, from_id, other_type, to_id, type_id)
+                        for type_id in types
+                    ]
+                except PortalError as error:
+                    request.state.notes.refused += 1
+                    api.store.log_error(object_type.name, from_id, error.category, error.message)
+                    errors.append(error.as_record_error(""))
+                    continue
+                if is_default:
+                    results.append(_default_association(from_id, to_id, made[0]))
+                else:
+                    results.append(
+                        {
+                            "fromObjectTypeId": object_type.type_id,
+                            "fromObjectId": int(from_id),
+                            "toObjectTypeId": other_type.type_id,
+                            "toObjectId": int(to_id),
+                            "labels": [],
+                        }
+                    )
+        return _batch_answer(results, errors, started_at, 200 if is_default else 201)
+
+    @router.post("/crm/v4/associations/{name}/{other}/batch/archive")
+    async def dissociate_many(request: Request, name: str, other: str) -> Response:
+        api.require_token(request)
+        object_type, other_type = portal.object_type(name), portal.object_type(other)
+        inputs = (await _object(request)).get("inputs") or []
+        request.state.notes.records = len(inputs)
+        with api.store.transaction():
+            for entry in inputs:
+                from_id = str((entry.get("from") or {}).get("id"))
+                for to in entry.get("to") or []:
+                    portal.dissociate(object_type, from_id, other_type, str(to.get("id")))
+        return Response(status_code=204)
+
+    @router.get("/crm/v4/associations/{name}/{other}/labels")
+    async def labels(request: Request, name: str, other: str) -> JSONResponse:
+        api.require_token(request)
+        object_type, other_type = portal.object_type(name), portal.object_type(other)
+        primary, usual = portal.association_types.get(object_type.name, {}).get(
+            other_type.name, (None, None)
+        )
+        is_own = object_type.custom or other_type.custom
+        category = "USER_DEFINED" if is_own else "HUBSPOT_DEFINED"
+        known = [(usual, None), (primary, "Primary")]
+        return JSONResponse(
+            {
+                "results": [
+                    {"category": category, "typeId": type_id, "label": label}
+                    for type_id, label in known
+                    if type_id is not None
+                ]
+            }
+        )
 
     # owners
     @router.get("/crm/v3/owners")
@@ -551,21 +721,17 @@ def build_router(api: HubSpotApi) -> APIRouter:
             body["paging"] = {"next": {"after": owners[limit - 1].id}}
         return JSONResponse(body)
 
-    # properties
-    @router.get("/crm/v3/properties/{name}")
-    async def list_properties(request: Request, name: str) -> JSONResponse:
+    @router.get("/crm/v3/owners/{owner_id}")
+    async def read_owner(request: Request, owner_id: str) -> JSONResponse:
         api.require_token(request)
-        known = portal.object_type(name).properties.values()
-        return JSONResponse({"results": [p.as_json() for p in known]})
-
-    @router.get("/crm/v3/properties/{name}/{property_name}")
-    async def read_property(request: Request, name: str, property_name: str) -> JSONResponse:
-        api.require_token(request)
-        known = portal.object_type(name).properties.get(property_name)
-        if known is None:
+        owner = api.store.get(OWNERS, owner_id)
+        if owner is None:
             raise _not_found()
-        return JSONResponse(known.as_json())
+        return JSONResponse(portal.owner_json(owner))
 
+    give = api.give_token
+    router.include_router(hubspot_model_api.build_router(portal, api.require_token, _object, give))
+    router.include_router(hubspot_lists_api.build_router(api.lists, api.require_token, _object))
     return router
 
 
@@ -594,6 +760,15 @@ def _value_sql(object_type: ObjectType, name: str) -> str:
 def _filters(object_type: ObjectType, groups: list[dict[str, Any]]) -> tuple[str, list[Any]]:
     """SQL for ``filterGroups``: groups are alternatives, the filters of a group all hold."""
     alternatives, parameters = [], []
+    if (
+        len(groups) > MAX_FILTER_GROUPS
+        or sum(len(group.get("filters", [])) for group in groups) > MAX_FILTERS
+    ):
+        raise PortalError(
+            400,
+            "VALIDATION_ERROR",
+            f"too many filters: up to {MAX_FILTER_GROUPS} groups and {MAX_FILTERS} filters",
+        )
     for group in groups:
         conditions = []
         for entry in group.get("filters", []):

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -18,9 +18,9 @@ SCHEMA_FILE = Path(__file__).with_name("hubspot_schema.yml")
 FIRST_ID = {
     "contacts": 101,
     "companies": 50001,
-    "p_pql": 600001,
-    "p_usage_summary": 610001,
-    "p_product_user": 620001,
+    "pql": 600001,
+    "usage_summary": 610001,
+    "product_user": 620001,
     "deals": 700001,
     "leads": 800001,
     "tasks": 900001,
@@ -96,16 +96,21 @@ class Property:
     unique: bool = False
     readonly: bool = False
     options: tuple[str, ...] = ()
+    group: str = ""
+    description: str = ""
+    is_own: bool = False
 
     def as_json(self) -> dict[str, Any]:
+        """A Property of the API description."""
+        is_own = self.is_own or self.name.startswith("plg_")
         field_types = {"enumeration": "select", "datetime": "date", "bool": "booleancheckbox"}
         return {
             "name": self.name,
             "label": self.label or self.name,
             "type": self.type,
             "fieldType": field_types.get(self.type, "text" if self.type == "string" else self.type),
-            "description": "",
-            "groupName": "plg" if self.name.startswith("plg_") else "standard",
+            "description": self.description,
+            "groupName": self.group or ("plg" if is_own else "standard"),
             "options": [
                 {"label": o, "value": o, "hidden": False, "displayOrder": i}
                 for i, o in enumerate(self.options)
@@ -114,13 +119,13 @@ class Property:
             "hidden": False,
             "formField": False,
             "archived": False,
-            "hubspotDefined": not self.name.startswith("plg_"),
+            "hubspotDefined": not is_own,
             "calculated": False,
             "externalOptions": False,
             "displayOrder": -1,
             "modificationMetadata": {
-                "archivable": self.name.startswith("plg_"),
-                "readOnlyDefinition": not self.name.startswith("plg_"),
+                "archivable": is_own,
+                "readOnlyDefinition": not is_own,
                 "readOnlyValue": self.readonly,
             },
         }
@@ -137,6 +142,8 @@ class ObjectType:
     name_properties: tuple[str, ...]
     columns: tuple[str, ...]
     default_properties: tuple[str, ...]
+    required: tuple[str, ...] = ()
+    custom: bool = False
     properties: Mapping[str, Property] = field(default_factory=dict)
 
     @property
@@ -155,23 +162,27 @@ class ObjectType:
 @cache
 def load_schema() -> Mapping[str, ObjectType]:
     """The objects of ``hubspot_schema.yml``."""
-    objects = {}
-    for name, entry in yaml.safe_load(SCHEMA_FILE.read_text())["objects"].items():
-        properties = {}
-        for property_name, options in entry["properties"].items():
-            options = {**options, "options": tuple(options.get("options", ()))}
-            properties[property_name] = Property(name=property_name, **options)
-        objects[name] = ObjectType(
-            name=name,
-            type_id=entry["type_id"],
-            label=entry["label"],
-            plural=entry["plural"],
-            name_properties=tuple(entry["name"]),
-            columns=tuple(entry["columns"]),
-            default_properties=tuple(entry["default_properties"]),
-            properties=properties,
-        )
-    return objects
+    document = yaml.safe_load(SCHEMA_FILE.read_text())
+    return {name: _object_type(name, entry) for name, entry in document["objects"].items()}
+
+
+def _object_type(name: str, entry: Mapping[str, Any]) -> ObjectType:
+    return ObjectType(
+        name=name,
+        type_id=entry["type_id"],
+        label=entry["label"],
+        plural=entry["plural"],
+        name_properties=tuple(entry["name"]),
+        columns=tuple(entry["columns"]),
+        default_properties=tuple(entry["default_properties"]),
+        required=tuple(entry.get("required", ())),
+        custom=entry.get("custom", False),
+        properties={key: _property(key, options) for key, options in entry["properties"].items()},
+    )
+
+
+def _property(name: str, options: Mapping[str, Any]) -> Property:
+    return Property(name=name, **{**options, "options": tuple(options.get("options", ()))})
 
 
 @cache
@@ -185,11 +196,7 @@ class Portal:
 
     def __init__(self, store: Store):
         self.store = store
-        self.schema = load_schema()
-        self._aliases = {
-            **{o.label.lower(): name for name, o in self.schema.items()},
-            **{o.type_id: name for name, o in self.schema.items()},
-        }
+        self._load()
         if not store.count(OWNERS):
             for owner_id, fields, is_archived in FIRST_OWNERS:
                 store.put(
@@ -202,6 +209,171 @@ class Portal:
                     is_deleted=is_archived,
                     with_history=False,
                 )
+
+    # the schema ------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        """The schema of the file, and what was changed in this portal since."""
+        self._changes = self.store.document("schema") or {}
+        self.schema: dict[str, ObjectType] = dict(load_schema())
+        ties = {name: dict(others) for name, others in association_types().items()}
+        for name, entry in self._changes.get("objects", {}).items():
+            self.schema[name] = _object_type(name, entry)
+        for key, pair in self._changes.get("associations", {}).items():
+            name, _, other = key.partition("/")
+            ties.setdefault(name, {})[other] = tuple(pair)
+        for name, changed in self._changes.get("properties", {}).items():
+            properties = dict(self.schema[name].properties)
+            for key, options in changed.items():
+                if options is None:
+                    properties.pop(key, None)
+                else:
+                    properties[key] = _property(key, options)
+            self.schema[name] = replace(self.schema[name], properties=properties)
+        self.association_types: Mapping[str, Mapping[str, Any]] = ties
+        self._aliases = {}
+        for name, o in self.schema.items():
+            own = [f"p48_{name}", f"p_{name}"] if o.custom else []
+            for alias in (o.label.lower(), o.type_id, *own):
+                self._aliases[alias] = name
+
+    def _change(self, kind: str, key: str, value: Any) -> None:
+        changes = {**self._changes, kind: {**self._changes.get(kind, {}), key: value}}
+        self.store.keep_document("schema", changes)
+        self._load()
+
+    def add_property(self, object_type: ObjectType, options: Mapping[str, Any]) -> Property:
+        """A property the portal has from now on; 409 where it has one of this name."""
+        name = str(options.get("name") or "")
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,99}", name):
+            raise PortalError(
+                400,
+                "VALIDATION_ERROR",
+                f"Invalid property name '{name}': names are lower case letters, digits and "
+                "underscores, and begin with a letter",
+            )
+        if name in object_type.properties:
+            raise PortalError(
+                409,
+                "OBJECT_ALREADY_EXISTS",
+                f"A property named '{name}' already exists.",
+            )
+        kind = options.get("type")
+        if kind not in ("string", "number", "bool", "date", "datetime", "enumeration"):
+            raise PortalError(400, "VALIDATION_ERROR", f"Invalid input JSON: type {kind}")
+        for needed in ("label", "fieldType"):
+            if not options.get(needed):
+                raise PortalError(
+                    400,
+                    "VALIDATION_ERROR",
+                    f"Invalid input JSON: some required fields were not set: [{needed}]",
+                )
+        self.set_property(
+            object_type,
+            name,
+            {
+                "type": kind,
+                "label": options["label"],
+                "unique": bool(options.get("hasUniqueValue")),
+                "options": [str(o["value"]) for o in options.get("options") or []],
+                "group": options.get("groupName") or "",
+                "description": options.get("description") or "",
+                "is_own": True,
+            },
+        )
+        return self.schema[object_type.name].properties[name]
+
+    def set_property(
+        self, object_type: ObjectType, name: str, options: Mapping[str, Any] | None
+    ) -> None:
+        """Define a property anew; None takes it away."""
+        own = self._changes.get("properties", {}).get(object_type.name, {})
+        self._change("properties", object_type.name, {**own, name: options})
+
+    def archive_property(self, object_type: ObjectType, name: str) -> None:
+        known = object_type.properties.get(name)
+        if known is not None and not known.as_json()["modificationMetadata"]["archivable"]:
+            raise PortalError(
+                400, "VALIDATION_ERROR", f"Property {name} is HubSpot-defined and stays"
+            )
+        if known is not None:
+            self.set_property(object_type, name, None)
+
+    def add_object(self, egg: Mapping[str, Any]) -> ObjectType:
+        """A custom object, from an ObjectSchemaEgg."""
+        name = str(egg.get("name") or "").lower()
+        labels = egg.get("labels") or {}
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or not labels.get("singular"):
+            raise PortalError(400, "VALIDATION_ERROR", "Invalid input JSON: name and labels")
+        if name in self.schema:
+            raise PortalError(
+                409, "OBJECT_ALREADY_EXISTS", f"Object schema {name} already exists for portal"
+            )
+        number = self.store.next_number("custom_object", 48101)
+        standard = self.schema["tasks"].properties
+        kept = ("hs_object_id", "hs_createdate", "hs_lastmodifieddate", "hubspot_owner_id")
+        plain = {
+            key: {"type": p.type, "label": p.label, "readonly": p.readonly}
+            for key, p in standard.items()
+            if key in kept
+        }
+        shown = egg.get("primaryDisplayProperty") or (egg.get("requiredProperties") or [None])[0]
+        columns = [shown, *(egg.get("secondaryDisplayProperties") or [])]
+        entry = {
+            "type_id": f"2-{number}",
+            "label": labels["singular"],
+            "plural": labels.get("plural") or labels["singular"],
+            "name": [n for n in [shown] if n],
+            "columns": [n for n in columns if n] or ["hs_object_id"],
+            "default_properties": [n for n in kept if n != "hubspot_owner_id"],
+            "required": list(egg.get("requiredProperties") or []),
+            "custom": True,
+            "properties": plain,
+        }
+        with self.store.transaction():
+            self._change("objects", name, entry)
+            for options in egg.get("properties") or []:
+                self.add_property(self.schema[name], options)
+            for other in egg.get("associatedObjects") or []:
+                self.allow_association(self.schema[name], self.object_type(str(other)))
+        return self.schema[name]
+
+    def allow_association(self, object_type: ObjectType, other_type: ObjectType) -> int:
+        """Let two objects be associated, both ways; the type id of the first way."""
+        known = self.association_types.get(object_type.name, {}).get(other_type.name)
+        if known is not None:
+            return known[1]
+        forth = self.store.next_number("association_type", 2001)
+        back = self.store.next_number("association_type", 2001)
+        self._change("associations", f"{object_type.name}/{other_type.name}", [None, forth])
+        self._change("associations", f"{other_type.name}/{object_type.name}", [None, back])
+        return forth
+
+    def schema_json(self, object_type: ObjectType) -> dict[str, Any]:
+        """An ObjectSchema."""
+        shown = object_type.name_properties[0] if object_type.name_properties else None
+        return {
+            "id": object_type.type_id.rpartition("-")[2],
+            "objectTypeId": object_type.type_id,
+            "name": object_type.name,
+            "fullyQualifiedName": f"p48_{object_type.name}",
+            "labels": {"singular": object_type.label, "plural": object_type.plural},
+            "primaryDisplayProperty": shown,
+            "secondaryDisplayProperties": list(object_type.columns[1:3]),
+            "searchableProperties": list(object_type.name_properties),
+            "requiredProperties": list(object_type.required),
+            "properties": [p.as_json() for p in object_type.properties.values()],
+            "associations": [
+                {
+                    "id": str(usual),
+                    "fromObjectTypeId": object_type.type_id,
+                    "toObjectTypeId": self.schema[other].type_id,
+                    "name": f"{object_type.name}_to_{other}",
+                }
+                for other, (_, usual) in self.association_types.get(object_type.name, {}).items()
+            ],
+            "archived": False,
+        }
 
     def object_type(self, name: str) -> ObjectType:
         found = self.schema.get(self._aliases.get(name.lower(), name.lower()))
@@ -230,9 +402,19 @@ class Portal:
 
     def create(self, object_type: ObjectType, properties: Mapping[str, Any]) -> Record:
         values = self._checked(object_type, properties)
+        missing = [name for name in object_type.required if not values.get(name)]
+        if missing:
+            raise PortalError(
+                400,
+                "VALIDATION_ERROR",
+                f"Error creating {object_type.label}. Some required properties were not set.",
+                context={"properties": missing},
+            )
         self._require_unique(object_type, values, None)
         record_id = str(
-            self.store.next_number(f"id:{object_type.name}", FIRST_ID[object_type.name])
+            self.store.next_number(
+                f"id:{object_type.name}", FIRST_ID.get(object_type.name, 1_000_001)
+            )
         )
         values = {name: value for name, value in values.items() if value != ""}
         self._write(object_type, record_id, values, "create", {}, None)
@@ -280,13 +462,7 @@ class Portal:
         type_id: int | None = None,
     ) -> int:
         """Tie two records, as primary where ``type_id`` says so; the id of the type of the tie."""
-        types = association_types().get(object_type.name, {}).get(other_type.name)
-        if types is None:
-            raise PortalError(
-                400,
-                "VALIDATION_ERROR",
-                f"No association types between {object_type.name} and {other_type.name}",
-            )
+        types = self._types_between(object_type, other_type)
         primary, usual = types
         type_id = type_id or usual
         if type_id not in types:
@@ -294,17 +470,44 @@ class Portal:
                 400, "VALIDATION_ERROR", f"{type_id} is not a valid association type id"
             )
         record = self.store.get(object_type.name, record_id)
-        if record is None or self.store.get(other_type.name, other_id) is None:
+        other = self.store.get(other_type.name, other_id)
+        if record is None or other is None:
             raise PortalError(404, "OBJECT_NOT_FOUND", "One or more associations are not valid")
-        tie = {
-            "from": record_id,
-            "to": other_id,
-            "between": f"{object_type.name}/{other_type.name}",
-        }
+        is_primary = type_id == primary
+        self._tie(object_type, record, other_type, other_id, is_primary)
+        back = self.association_types.get(other_type.name, {})
+        if object_type.name in back and object_type is not other_type:  # a parent is no child
+            self._tie(other_type, other, object_type, record_id, is_primary)
+        return type_id
+
+    def _types_between(
+        self, object_type: ObjectType, other_type: ObjectType
+    ) -> tuple[int | None, int]:
+        types = self.association_types.get(object_type.name, {}).get(other_type.name)
+        if types is None:
+            raise PortalError(
+                400,
+                "VALIDATION_ERROR",
+                f"No association types between {object_type.name} and {other_type.name}",
+            )
+        return types
+
+    def _tie(
+        self,
+        object_type: ObjectType,
+        record: Record,
+        other_type: ObjectType,
+        other_id: str,
+        is_primary: bool,
+    ) -> None:
+        """One way of an association."""
+        primary, usual = self.association_types[object_type.name][other_type.name]
+        between = f"{object_type.name}/{other_type.name}"
+        tie = {"from": record.id, "to": other_id, "between": between}
         self.store.put(
             ASSOCIATIONS,
-            f"{tie['between']}/{record_id}/{other_id}",
-            {**tie, "is_primary": type_id == primary, "type_id": usual, "primary_id": primary},
+            f"{between}/{record.id}/{other_id}",
+            {**tie, "is_primary": is_primary, "type_id": usual, "primary_id": primary},
             operation="associate",
             changed={},
             with_history=False,
@@ -313,9 +516,23 @@ class Portal:
             ("contacts", "companies"): "associatedcompanyid",
             ("companies", "companies"): "hs_parent_company_id",
         }.get((object_type.name, other_type.name))
-        fields = {**record.fields, **({shown: other_id} if shown else {})}
-        self._write(object_type, record_id, fields, "associate", record.fields, record)
-        return type_id
+        if shown and record.fields.get(shown) != other_id:
+            fields = {**record.fields, shown: other_id}
+            self._write(object_type, record.id, fields, "associate", record.fields, record)
+
+    def dissociate(
+        self, object_type: ObjectType, record_id: str, other_type: ObjectType, other_id: str
+    ) -> None:
+        """Undo an association, both ways; nothing happens where there is none."""
+        self._types_between(object_type, other_type)
+        for one, one_id, two, two_id in (
+            (object_type, record_id, other_type, other_id),
+            (other_type, other_id, object_type, record_id),
+        ):
+            self.store.db.execute(
+                "delete from records where object = ? and id = ?",
+                (ASSOCIATIONS, f"{one.name}/{two.name}/{one_id}/{two_id}"),
+            )
 
     def associated(
         self, object_type: ObjectType, record_id: str, other_type: ObjectType
@@ -323,19 +540,21 @@ class Portal:
         """What a record is tied to, as the v4 API tells it."""
         ties, _ = self.store.page(
             ASSOCIATIONS,
-            where="json_extract(fields, '$.between') = ? and json_extract(fields, '$.from') = ?",
-            parameters=[f"{object_type.name}/{other_type.name}", record_id],
+            where="id > ? and id < ?",  # a range of the key; "0" comes after "/"
+            parameters=[
+                f"{object_type.name}/{other_type.name}/{record_id}{end}" for end in ("/", "0")
+            ],
             order="cast(json_extract(fields, '$.to') as integer)",
             limit=1000,
         )
         found = []
+        is_own = object_type.custom or other_type.custom
+        category = "USER_DEFINED" if is_own else "HUBSPOT_DEFINED"
         for tie in ties:
-            types = [
-                {"category": "HUBSPOT_DEFINED", "typeId": tie.fields["type_id"], "label": None}
-            ]
+            types = [{"category": category, "typeId": tie.fields["type_id"], "label": None}]
             if tie.fields["is_primary"]:
                 primary = tie.fields["primary_id"]
-                types.append({"category": "HUBSPOT_DEFINED", "typeId": primary, "label": "Primary"})
+                types.append({"category": category, "typeId": primary, "label": "Primary"})
             found.append({"toObjectId": int(tie.fields["to"]), "associationTypes": types})
         return found
 

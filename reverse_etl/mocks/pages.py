@@ -3,7 +3,7 @@
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, JSONResponse
 
-from reverse_etl.mocks import hubspot_portal, salesforce_org
+from reverse_etl.mocks import salesforce_org
 from reverse_etl.mocks.store import Record, Store
 
 PAGE_ROWS = 50
@@ -25,7 +25,27 @@ SHOWN_IN_HEADING = (
     *("hs_object_id", "createdate", "hs_createdate"),
     *("lastmodifieddate", "hs_lastmodifieddate"),
 )
-TIER_FIELDS = ("PLG_PQL_Tier__c", "PLG_Tier__c", "plg_pql_tier")
+TIER_FIELDS = ("PLG_PQL_Tier__c", "PLG_Tier__c", "plg_pql_tier", "plg_tier")
+SCORE_FIELDS = ("PLG_PQL_Score__c", "PLG_Score__c", "plg_pql_score", "plg_score")
+POINT_FIELDS = ("PLG_PQL_Points__c", "PLG_Points__c", "plg_pql_points", "plg_points")
+REASON_FIELDS = ("PLG_PQL_Reason__c", "PLG_Reason__c", "plg_pql_reason", "plg_reason")
+STATUS_FIELDS = (
+    *("PLG_Handoff_Status__c", "PLG_Handoff_State__c"),
+    *("plg_handoff_status", "plg_handoff_state"),
+)
+OWNER_FIELDS = ("PLG_Handoff_Owner__c", "plg_handoff_owner")
+DUE_FIELDS = ("PLG_Due_At__c", "plg_due_at")
+COMPANY_FIELDS = ("associatedcompanyid", "hs_parent_company_id")
+SEARCHED = (
+    *(("salesforce", n) for n in ("Account", "PQL__c", "Contact", "Lead", "Opportunity")),
+    *(("hubspot", n) for n in ("companies", "contacts", "pql")),
+)
+SYSTEM_NAMES = {
+    "salesforce": "Salesforce",
+    "hubspot": "HubSpot",
+    "slack": "Slack",
+    "sink": "Webhooks",
+}
 
 
 class _HasStore(Protocol):
@@ -35,12 +55,40 @@ class _HasStore(Protocol):
 class View:
     """How the records of one object are shown, whatever system holds them."""
 
-    def __init__(self, system: str, object_type: Any, store: Store):
-        self.system, self.object_type, self.store = system, object_type, store
-        self.name: str = object_type.name
-        self.label: str = object_type.label
-        self.plural: str = object_type.plural
-        self.columns: list[str] = list(object_type.columns)
+    def __init__(self, system: str, name: str, schema: Callable[[], Mapping[str, Any]]):
+        self.system, self.name, self._schema = system, name, schema
+        self.store: Store
+        self.label: str = self.object_type.label
+        self.plural: str = self.object_type.plural
+
+    @property
+    def object_type(self) -> Any:
+        """As the system knows it now: fields come and go."""
+        return self._schema()[self.name]
+
+    @property
+    def columns(self) -> list[str]:
+        return [self.object_type.columns[0], *self._known(self.object_type.columns[1:])]
+
+    def _known(self, names: Iterable[str]) -> list[str]:
+        return [name for name in names if name in self._definitions]
+
+    def first(self, record: Record, *names: str) -> Any:
+        """The first of these fields that has a value."""
+        values = (self.value(record, name) for name in names if name in self._definitions)
+        return next((value for value in values if value not in (None, "")), None)
+
+    def summary(self, record: Record) -> dict[str, Any]:
+        """What a salesperson asks first; empty where the record has none of it."""
+        return {
+            "tier": self.first(record, *TIER_FIELDS),
+            "score": self.first(record, *SCORE_FIELDS),
+            "points": self.first(record, *POINT_FIELDS),
+            "reason": self.first(record, *REASON_FIELDS),
+            "status": self.first(record, *STATUS_FIELDS),
+            "owner": self.first(record, *OWNER_FIELDS),
+            "due": self.first(record, *DUE_FIELDS),
+        }
 
     @property
     def url(self) -> str:
@@ -59,8 +107,8 @@ class View:
 
     @property
     def field_names(self) -> list[str]:
-        """The fields of a record's page; its id and times are in the heading."""
-        return [name for name in self._definitions if name not in SHOWN_IN_HEADING]
+        """The fields of a record's page; its id, times and reason stand above them."""
+        return [n for n in self._definitions if n not in SHOWN_IN_HEADING + REASON_FIELDS]
 
     def label_of(self, name: str) -> str:
         known = self._definitions.get(name)
@@ -89,28 +137,41 @@ class View:
 
     def target(self, name: str, value: Any) -> str | None:
         """Where a reference leads."""
+        if name in COMPANY_FIELDS and self.system == "hubspot" and value:
+            return f"/records/hubspot/companies/{value}"
         known = self._definitions.get(name)
         if self.system != "salesforce" or known is None or known.type != "reference" or not value:
             return None
         for target in known.to:
-            if str(value).startswith(salesforce_org.load_schema()[target].key_prefix):
+            if str(value).startswith(self._schema()[target].key_prefix):
                 return f"/records/salesforce/{target}/{value}"
         return None
 
 
-def build_router(systems: Mapping[str, _HasStore], home: Path) -> APIRouter:
+def build_router(systems: Mapping[str, Any], home: Path) -> APIRouter:
     """Read-only pages; everything is escaped by the template engine."""
     router = APIRouter(default_response_class=HTMLResponse)
-    views = {
-        "salesforce": {
-            name: View("salesforce", o, systems["salesforce"].store)
-            for name, o in salesforce_org.load_schema().items()
-        },
-        "hubspot": {
-            name: View("hubspot", o, systems["hubspot"].store)
-            for name, o in hubspot_portal.load_schema().items()
-        },
+    schemas: dict[str, Callable[[], Mapping[str, Any]]] = {
+        "salesforce": lambda: systems["salesforce"].org.schema,
+        "hubspot": lambda: systems["hubspot"].portal.schema,
     }
+
+    def view_of(system: str, name: str) -> View:
+        view = View(system, name, schemas[system])
+        view.store = systems[system].store
+        return view
+
+    views = {
+        system: {name: view_of(system, name) for name in schema()}
+        for system, schema in schemas.items()
+    }
+
+    def find_view(system: str, name: str) -> View | None:
+        """Also of an object that was made since the server started."""
+        if system in views and name not in views[system] and name in schemas[system]():
+            views[system][name] = view_of(system, name)
+        return views.get(system, {}).get(name)
+
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -118,8 +179,13 @@ def build_router(systems: Mapping[str, _HasStore], home: Path) -> APIRouter:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"when": when, "shown": shown, "mrkdwn": mrkdwn}
-    environment.globals |= {"home": str(home), "views": views, "tier_class": tier_class}
+    environment.filters |= {"when": when, "shown": shown, "words": words, "mrkdwn": mrkdwn}
+    environment.globals |= {
+        "home": str(home),
+        "views": views,
+        "tier_class": tier_class,
+        "system_names": SYSTEM_NAMES,
+    }
 
     def page(template: str, status: int = 200, **context: Any) -> HTMLResponse:
         body = environment.get_template(template).render(**context)
@@ -145,6 +211,9 @@ def build_router(systems: Mapping[str, _HasStore], home: Path) -> APIRouter:
             counts=counts,
             pqls=pqls,
             hottest=hottest,
+            accounts={
+                r.id: _reference_titles(views, pqls, r).get("PLG_Account__c") for r in hottest
+            },
             messages=messages.rows("messages", limit=5),
             count_messages=messages.count_rows("messages"),
             activity=[
@@ -152,6 +221,19 @@ def build_router(systems: Mapping[str, _HasStore], home: Path) -> APIRouter:
                 for name, api in systems.items()
             ],
         )
+
+    @router.get("/search")
+    async def search(q: str = "") -> HTMLResponse:
+        """One box for every object a salesperson knows by name."""
+        found = []
+        for system, name in SEARCHED if q.strip() else ():
+            view = views[system][name]
+            records, total = view.store.page(name, search=q.strip(), limit=5)
+            if records:
+                link = f"{view.url}?{urlencode({'q': q})}"
+                titles = {r.id: _reference_titles(views, view, r) for r in records}
+                found.append((view, records, total, link, titles))
+        return page("search.html", q=q, found=found)
 
     @router.get("/counts.json", response_class=JSONResponse)
     async def counts() -> list[dict[str, Any]]:
@@ -168,7 +250,7 @@ def build_router(systems: Mapping[str, _HasStore], home: Path) -> APIRouter:
     async def records(
         request: Request, system: str, name: str, q: str = "", page_number: int = 1
     ) -> HTMLResponse:
-        view = views.get(system, {}).get(name)
+        view = find_view(system, name)
         if view is None:
             return page("missing.html", 404, what=f"{system}/{name}")
         number = max(page_number, 1)
@@ -197,11 +279,14 @@ def build_router(systems: Mapping[str, _HasStore], home: Path) -> APIRouter:
 
     @router.get("/records/{system}/{name}/{record_id}")
     async def record(system: str, name: str, record_id: str) -> HTMLResponse:
-        view = views.get(system, {}).get(name)
+        view = find_view(system, name)
         found = view.store.get(name, record_id, with_deleted=True) if view else None
         if view is None or found is None:
             return page("missing.html", 404, what=f"{system}/{name}/{record_id}")
-        related = _related(views, name, record_id) if system == "salesforce" else []
+        if system == "salesforce":
+            related = _related(views, name, record_id)
+        else:
+            related = _associated(systems["hubspot"].portal, views, name, record_id)
         return page(
             "record.html",
             view=view,
@@ -268,6 +353,23 @@ def _related(
         )
         if found:
             related.append((view, found, total))
+    return related
+
+
+def _associated(
+    portal: Any, views: Mapping[str, Mapping[str, View]], name: str, record_id: str
+) -> list[tuple[View, list[Record], int]]:
+    """What a HubSpot record is associated with."""
+    related = []
+    for other in portal.association_types.get(name, {}):
+        view = views["hubspot"].get(other)
+        if view is None:
+            continue
+        ties = portal.associated(portal.schema[name], record_id, portal.schema[other])
+        found = [view.store.get(other, str(tie["toObjectId"])) for tie in ties[:10]]
+        records = [record for record in found if record is not None]
+        if records:
+            related.append((view, records, len(ties)))
     return related
 
 
@@ -341,6 +443,12 @@ def shown(value: Any) -> str:
         return f"{value:,}"
     text = str(value)
     return when(text) if _ISO_TIME.match(text) else text
+
+
+def words(value: Any) -> str:
+    """``sales_accepted`` → ``Sales accepted``."""
+    text = str(value or "").replace("_", " ")
+    return text[:1].upper() + text[1:] if text else "–"
 
 
 def tier_class(name: str, value: Any) -> str:

@@ -57,6 +57,10 @@ class MockUrls:
     def slack(self) -> str:
         return f"{self.root}/slack/services/T00PLG/B00PLG/plgdemowebhook"
 
+    @property
+    def sink(self) -> str:
+        return f"{self.root}/sink"
+
 
 @dataclass(frozen=True)
 class ServerFile:

@@ -2,16 +2,19 @@
 
 import re
 import secrets
+import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from reverse_etl.mocks import salesforce_bulk, salesforce_composite
 from reverse_etl.mocks.calls import CallNotes, json_body
 from reverse_etl.mocks.faults import Fault, Faults
 from reverse_etl.mocks.salesforce_org import (
@@ -21,6 +24,7 @@ from reverse_etl.mocks.salesforce_org import (
     Outcome,
     RecordError,
     RequestError,
+    format_time,
     org_id,
 )
 from reverse_etl.mocks.soql import Query, compile_query
@@ -28,7 +32,18 @@ from reverse_etl.mocks.store import Store, iso_now
 
 MAX_COLLECTION = 200
 DAILY_LIMIT = 100_000
+REFRESH_TOKEN = "5Aep861-plg-demo"
 PAGE_ROWS = 2000
+OTHER_LIMITS = {
+    "ConcurrentAsyncGetReportInstances": 200,
+    "DailyBulkApiBatches": 15_000,
+    "DailyBulkV2QueryJobs": 10_000,
+    "DailyBulkV2QueryFileStorageMB": 976_562,
+    "DailyAsyncApexExecutions": 250_000,
+    "DataStorageMB": 10_240,
+    "FileStorageMB": 10_240,
+    "HourlyTimeBasedWorkflow": 1000,
+}
 
 
 @dataclass(frozen=True)
@@ -47,19 +62,27 @@ class SalesforceApi:
     def __init__(self, store: Store, faults: Faults, credentials: Credentials, home: str):
         self.store, self.faults, self.credentials = store, faults, credentials
         self.org = Org(store)
+        self.bulk = salesforce_bulk.BulkJobs(self.org, faults)
         self.org_id = org_id(home)
-        self.sessions: set[str] = set()
+        self.sessions: set[str] = set(store.document("sessions") or [])
         self.cursors: dict[str, tuple[Query, int]] = {}
-        self.calls_used = 0
+        self.calls_used = store.calls_since(iso_now()[:10], "%/services/data/v%")
+        self.daily_limit = DAILY_LIMIT
 
     def is_write(self, method: str, path: str) -> bool:
-        return method != "GET" and "/oauth2/" not in path
+        return method != "GET" and "/oauth2/" not in path and "/jobs/query" not in path
 
     def headers(self, path: str, status: int) -> Mapping[str, str]:
         if "/services/data/v" not in path:
             return {}
         self.calls_used += 1
-        return {"Sforce-Limit-Info": f"api-usage={self.calls_used}/{DAILY_LIMIT}"}
+        return {"Sforce-Limit-Info": f"api-usage={self.calls_used}/{self.daily_limit}"}
+
+    def over_limit(self, path: str) -> Response | None:
+        """The refusal once the calls of the day are used up."""
+        if "/services/data/v" not in path or self.calls_used < self.daily_limit:
+            return None
+        return _errors(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
 
     def fault_response(self, fault: Fault, body: bytes) -> Response:
         match fault.kind:
@@ -69,7 +92,7 @@ class SalesforceApi:
                 )
                 return _errors(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests", headers)
             case "expired_token":
-                self.sessions.clear()
+                self._keep_sessions(set())
                 return _errors(401, "INVALID_SESSION_ID", "Session expired or invalid")
             case "unavailable":
                 return _errors(503, "SERVER_UNAVAILABLE", "Server Unavailable")
@@ -94,11 +117,29 @@ class SalesforceApi:
         if grant == "password":
             if (given.get("username"), given.get("password")) != (known.username, known.password):
                 return "invalid_grant:authentication failure"
+        elif grant == "refresh_token":
+            if given.get("refresh_token") != REFRESH_TOKEN:
+                return "invalid_grant:expired access/refresh token"
+        elif grant == "authorization_code":
+            if not given.get("code"):
+                return "invalid_grant:invalid authorization code"
         elif grant != "client_credentials":
             return "unsupported_grant_type:grant type not supported"
         token = f"{self.org_id}!{secrets.token_urlsafe(32)}"
-        self.sessions.add(token)
-        return {"access_token": token, "token_type": "Bearer", "issued_at": iso_now()}
+        self._keep_sessions({*self.sessions, token})
+        answer = {
+            "access_token": token,
+            "token_type": "Bearer",
+            "issued_at": str(int(time.time() * 1000)),
+            "scope": "api refresh_token",
+        }
+        if grant == "authorization_code":
+            answer["refresh_token"] = REFRESH_TOKEN
+        return answer
+
+    def _keep_sessions(self, sessions: set[str]) -> None:
+        self.sessions = sessions
+        self.store.keep_document("sessions", sorted(sessions))
 
     def require_session(self, request: Request) -> None:
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
@@ -208,6 +249,12 @@ def describe_object(object_type: ObjectType, with_fields: bool = True) -> dict[s
         "updateable": True,
         "deletable": True,
         "queryable": True,
+        "searchable": True,
+        "retrieveable": True,
+        "replicateable": True,
+        "undeletable": True,
+        "mergeable": "MasterRecordId" in object_type.fields,
+        "urls": {"sobject": f"/services/data/v59.0/sobjects/{object_type.name}"},
     }
     if with_fields:
         answer["fields"] = [describe_field(f) for f in object_type.fields.values()]
@@ -246,8 +293,35 @@ def build_router(api: SalesforceApi) -> APIRouter:
     @router.get(data + "/limits/")
     async def limits(request: Request) -> JSONResponse:
         api.require_session(request)
-        remaining = DAILY_LIMIT - api.calls_used
-        return JSONResponse({"DailyApiRequests": {"Max": DAILY_LIMIT, "Remaining": remaining}})
+        limits = {name: {"Max": n, "Remaining": n} for name, n in OTHER_LIMITS.items()}
+        remaining = max(api.daily_limit - api.calls_used, 0)
+        limits["DailyApiRequests"] = {"Max": api.daily_limit, "Remaining": remaining}
+        return JSONResponse(limits)
+
+    @router.get(data + "/")
+    @router.get(data)
+    async def resources(request: Request, version: str) -> JSONResponse:
+        api.require_session(request)
+        names = ("sobjects", "query", "queryAll", "composite", "limits", "jobs", "tooling")
+        return JSONResponse({n: f"/services/data/v{version}/{n}" for n in names})
+
+    @router.post("/services/oauth2/revoke")
+    async def revoke(request: Request) -> Response:
+        form = parse_qs((await request.body()).decode(errors="replace"))
+        token = form.get("token", [""])[0] or request.query_params.get("token", "")
+        if token not in api.sessions:
+            body = {"error": "unsupported_token_type", "error_description": "unknown token"}
+            return JSONResponse(body, 400)
+        api._keep_sessions(api.sessions - {token})
+        return Response(status_code=200)
+
+    @router.get("/services/oauth2/userinfo")
+    async def userinfo(request: Request) -> JSONResponse:
+        api.require_session(request)
+        username = api.credentials.username
+        return JSONResponse(
+            {"organization_id": api.org_id, "preferred_username": username, "active": True}
+        )
 
     @router.get(data + "/sobjects")
     @router.get(data + "/sobjects/")
@@ -283,6 +357,9 @@ def build_router(api: SalesforceApi) -> APIRouter:
             raise RequestError(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
         compiled, rows = api.cursors[key]
         return JSONResponse(_page(api, compiled, int(offset), version, rows, key))
+
+    router.include_router(salesforce_composite.build_router(api.store, api.require_session))
+    router.include_router(salesforce_bulk.build_router(api.bulk, api.require_session))
 
     # collections
     @router.post(data + "/composite/sobjects")
@@ -390,6 +467,61 @@ def build_router(api: SalesforceApi) -> APIRouter:
         with _one_record(request, api.store):
             outcome = org.create(object_type, values)
         return JSONResponse({"id": outcome.id, "success": True, "errors": []}, 201)
+
+    @router.get(data + "/sobjects/{name}")
+    @router.get(data + "/sobjects/{name}/")
+    async def about(request: Request, name: str) -> JSONResponse:
+        api.require_session(request)
+        object_type = org.object_type(name)
+        recent, _ = org.store.page(object_type.name, limit=5)
+        shown = [{"attributes": {"type": object_type.name}, "Id": r.id} for r in recent]
+        about = describe_object(object_type, with_fields=False)
+        return JSONResponse({"objectDescribe": about, "recentItems": shown})
+
+    @router.get(data + "/sobjects/{name}/updated")
+    @router.get(data + "/sobjects/{name}/updated/")
+    async def updated(request: Request, name: str, start: str = "", end: str = "") -> JSONResponse:
+        api.require_session(request)
+        object_type = org.object_type(name)
+        since, until = _replication_range(start, end)
+        rows = api.store.changed_between(object_type.name, since, until, is_deleted=False)
+        return JSONResponse(
+            {"ids": [record_id for record_id, _ in rows], "latestDateCovered": f"{until}+0000"}
+        )
+
+    @router.get(data + "/sobjects/{name}/deleted")
+    @router.get(data + "/sobjects/{name}/deleted/")
+    async def deleted(request: Request, name: str, start: str = "", end: str = "") -> JSONResponse:
+        api.require_session(request)
+        object_type = org.object_type(name)
+        since, until = _replication_range(start, end)
+        rows = api.store.changed_between(object_type.name, since, until, is_deleted=True)
+        found = [{"id": record_id, "deletedDate": f"{at}+0000"} for record_id, at in rows]
+        return JSONResponse(
+            {
+                "deletedRecords": found,
+                "earliestDateAvailable": "2024-01-02T09:00:00.000+0000",
+                "latestDateCovered": f"{until}+0000",
+            }
+        )
+
+    @router.post(data + "/tooling/sobjects/CustomField")
+    @router.post(data + "/tooling/sobjects/CustomField/")
+    async def create_field(request: Request) -> JSONResponse:
+        api.require_session(request)
+        document = await _object(request)
+        object_name, _, field_name = str(document.get("FullName") or "").partition(".")
+        object_type = org.object_type(object_name)
+        if object_type.field(field_name) is not None:
+            text = f"There is already a field named {field_name} on {object_type.label}."
+            raise RequestError(400, "DUPLICATE_DEVELOPER_NAME", text)
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*__c", field_name):
+            raise RequestError(
+                400, "FIELD_INTEGRITY_EXCEPTION", f"{field_name}: custom fields end in __c"
+            )
+        org.set_field(object_type, field_name, _field_options(document.get("Metadata") or {}))
+        made = {"id": f"00N{secrets.token_hex(8)[:15]}", "success": True, "errors": []}
+        return JSONResponse({**made, "warnings": [], "infos": []}, 201)
 
     @router.get(data + "/sobjects/{name}/{record_id}")
     async def read_row(
@@ -509,6 +641,64 @@ def _field(object_type: ObjectType, name: str) -> Field:
             400, "INVALID_FIELD", f"No such column '{name}' on entity '{object_type.name}'"
         )
     return field
+
+
+def _replication_range(start: str, end: str) -> tuple[str, str]:
+    """The first and last moment, as the store compares them; 400 where they make no range."""
+    try:
+        since, until = (
+            datetime.fromisoformat(text.replace(" ", "+").replace("Z", "+00:00"))
+            for text in (start, end)
+        )
+    except ValueError:
+        raise RequestError(
+            400, "INVALID_REPLICATION_DATE", "start and end must be ISO 8601 dates with a time"
+        ) from None
+    if since.tzinfo is None or until.tzinfo is None or (until - since).total_seconds() < 60:
+        raise RequestError(
+            400, "INVALID_REPLICATION_DATE", "end date must be at least one minute after the start"
+        )
+    return format_time(since)[:23], format_time(until)[:23]
+
+
+_METADATA_TYPES = {
+    "Text": "string",
+    "LongTextArea": "textarea",
+    "TextArea": "textarea",
+    "Email": "email",
+    "Url": "url",
+    "Phone": "phone",
+    "Number": "double",
+    "Currency": "currency",
+    "Percent": "percent",
+    "Checkbox": "boolean",
+    "Date": "date",
+    "DateTime": "datetime",
+    "Picklist": "picklist",
+    "Lookup": "reference",
+}
+
+
+def _field_options(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """A field's Metadata of the Tooling API as an entry of the schema."""
+    kind = _METADATA_TYPES.get(str(metadata.get("type")))
+    if kind is None:
+        raise RequestError(
+            400, "FIELD_INTEGRITY_EXCEPTION", f"unknown field type {metadata.get('type')}"
+        )
+    options: dict[str, Any] = {"type": kind, "label": metadata.get("label") or ""}
+    for name in ("length", "precision", "scale", "required", "unique"):
+        if name in metadata:
+            options[name] = metadata[name]
+    if metadata.get("externalId"):
+        options["external_id"] = True
+    if kind == "reference":
+        options |= {
+            "to": metadata.get("referenceTo"),
+            "relationship": metadata.get("relationshipName"),
+        }
+        options["relationship"] = f"{options['relationship']}__r"
+    return options
 
 
 def _row(

@@ -8,9 +8,9 @@ platform refuses the whole call then.
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from reverse_etl.mocks.store import Record, Store, iso_now
 SCHEMA_FILE = Path(__file__).with_name("salesforce_schema.yml")
 
 CLOSED_STAGES = ("Closed Won", "Closed Lost")
+TEXT_TYPES = ("string", "textarea", "email", "url", "phone", "picklist", "reference", "id")
 HISTORY_FIELDS = ("StageName", "Amount", "CloseDate")
 
 _EMAIL = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
@@ -48,6 +49,16 @@ class RequestError(Exception):
 
     def as_json(self) -> list[dict[str, Any]]:
         return [{"message": self.message, "errorCode": self.code}]
+
+
+def _not_read(field: "Field", value: Any) -> RequestError:
+    kind = "STRING" if isinstance(value, str) else type(value).__name__.upper()
+    return RequestError(
+        400,
+        "JSON_PARSER_ERROR",
+        f"Cannot deserialize instance of {field.type} from VALUE_{kind} value {value} or request "
+        "may be missing a required field at [line:1, column:1]",
+    )
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,16 @@ class ObjectType:
     custom: bool
     fields: Mapping[str, Field]
 
-    @property
+    @cached_property
+    def relations(self) -> Mapping[str, Field]:
+        """References by the name of their relationship: ``Account`` → ``AccountId``."""
+        return {f.relationship: f for f in self.fields.values() if f.relationship}
+
+    @cached_property
+    def required_fields(self) -> list[str]:
+        return [field.name for field in self.fields.values() if field.required]
+
+    @cached_property
     def unique_fields(self) -> list[str]:
         return [field.name for field in self.fields.values() if field.unique]
 
@@ -93,9 +113,9 @@ class ObjectType:
         """By API name, which Salesforce compares without case."""
         return self.fields.get(name) or self._by_lower.get(name.lower())
 
-    @property
+    @cached_property
     def _by_lower(self) -> Mapping[str, Field]:
-        return _lower_index(self.name)
+        return {name.lower(): field for name, field in self.fields.items()}
 
 
 @cache
@@ -104,14 +124,7 @@ def load_schema() -> Mapping[str, ObjectType]:
     document = yaml.safe_load(SCHEMA_FILE.read_text())
     objects = {}
     for name, entry in document["objects"].items():
-        fields = {}
-        for field_name, options in entry.pop("fields").items():
-            options = dict(options)
-            target = options.pop("to", ())
-            options["to"] = (target,) if isinstance(target, str) else tuple(target)
-            options["values"] = tuple(options.get("values", ()))
-            options.setdefault("label", field_name)
-            fields[field_name] = Field(name=field_name, **options)
+        fields = {key: _field(key, options) for key, options in entry.pop("fields").items()}
         entry["columns"] = tuple(entry["columns"])
         objects[name] = ObjectType(
             name=name, fields=fields, custom=entry.pop("custom", False), **entry
@@ -119,10 +132,12 @@ def load_schema() -> Mapping[str, ObjectType]:
     return objects
 
 
-@cache
-def _lower_index(object_name: str) -> Mapping[str, Field]:
-    fields = load_schema()[object_name].fields.values()
-    return {field.name.lower(): field for field in fields}
+def _field(name: str, options: Mapping[str, Any]) -> Field:
+    options = {"label": name, **options}
+    target = options.pop("to", ())
+    options["to"] = (target,) if isinstance(target, str) else tuple(target)
+    options["values"] = tuple(options.get("values", ()))
+    return Field(name=name, **options)
 
 
 def id_suffix(id15: str) -> str:
@@ -157,7 +172,40 @@ class Org:
 
     def __init__(self, store: Store):
         self.store = store
-        self.schema = load_schema()
+        self._load()
+
+    # the schema ------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        """The schema of the file, and what was changed in this org since."""
+        self.schema: dict[str, ObjectType] = dict(load_schema())
+        for name, changed in (self.store.document("schema") or {}).items():
+            fields = dict(self.schema[name].fields)
+            for key, options in changed.items():
+                if options is None:
+                    fields.pop(key, None)
+                else:
+                    fields[key] = _field(key, options)
+            self.schema[name] = replace(self.schema[name], fields=fields)
+
+    def set_field(
+        self, object_type: ObjectType, name: str, options: Mapping[str, Any] | None
+    ) -> None:
+        """Add a field, change some ``options`` of one, or with None take it away."""
+        known = object_type.fields.get(name)
+        if options is not None:
+            before = asdict(known) if known else {}
+            before.pop("name", None)
+            options = {**before, **options}
+            _field(name, options)  # TypeError for an option no field has
+        changes = self.store.document("schema") or {}
+        changes.setdefault(object_type.name, {})[name] = options
+        self.store.keep_document("schema", changes)
+        self._load()
+
+    def reset_schema(self) -> None:
+        self.store.keep_document("schema", {})
+        self._load()
 
     # look-ups ------------------------------------------------------------------------
 
@@ -209,7 +257,7 @@ class Org:
         for name, value in raw.items():
             if name == "attributes":
                 continue
-            relation = self._relation(object_type, name)
+            relation = object_type.relations.get(name)
             if relation is not None and not isinstance(value, str):
                 if not isinstance(value, dict | None):
                     raise RequestError(400, "JSON_PARSER_ERROR", f"{name}: object expected")
@@ -222,37 +270,28 @@ class Org:
                     "INVALID_FIELD",
                     f"No such column '{name}' on sobject of type {object_type.name}",
                 )
-            parsed[field.name] = self._deserialised(field, value)
+            parsed[field.name] = self.read_value(field, value)
         return parsed
 
-    @staticmethod
-    def _relation(object_type: ObjectType, name: str) -> Field | None:
-        return next((f for f in object_type.fields.values() if f.relationship == name), None)
-
-    def _deserialised(self, field: Field, value: Any) -> Any:
+    def read_value(self, field: Field, value: Any) -> Any:
         if value is None:
             return None
-        refused = RequestError(
-            400,
-            "JSON_PARSER_ERROR",
-            f"Cannot deserialize instance of {field.type} from VALUE_"
-            f"{'STRING' if isinstance(value, str) else type(value).__name__.upper()} value "
-            f"{value} or request may be missing a required field at [line:1, column:1]",
-        )
+        if field.type in TEXT_TYPES and isinstance(value, str):
+            return value
         if isinstance(value, dict | list):
             raise RequestError(400, "JSON_PARSER_ERROR", f"Unexpected object for {field.name}")
         if field.type in ("double", "currency", "percent", "int"):
             if isinstance(value, bool):
-                raise refused
+                raise _not_read(field, value)
             try:
                 number = float(value)
             except ValueError:
-                raise refused from None
+                raise _not_read(field, value) from None
             if number != number or number in (float("inf"), float("-inf")):
-                raise refused
+                raise _not_read(field, value)
             if field.type == "int":
                 if number != int(number):
-                    raise refused
+                    raise _not_read(field, value)
                 return int(number)
             # scale 0 still answers 12.0, as the real API does
             return round(number, field.scale)
@@ -261,11 +300,11 @@ class Org:
                 return value
             if isinstance(value, str) and value.lower() in ("true", "false"):
                 return value.lower() == "true"
-            raise refused
+            raise _not_read(field, value)
         if field.type in ("date", "datetime"):
             text = self._as_time(field.type, value)
             if text is None:
-                raise refused
+                raise _not_read(field, value)
             return text
         if isinstance(value, bool):
             return str(value).lower()
@@ -354,6 +393,60 @@ class Org:
             is_deleted=True,
         )
 
+    def undelete(self, object_type: ObjectType, record_id: str) -> None:
+        """Back out of the recycle bin; what is unique may be taken by now (DUPLICATE_VALUE)."""
+        record = self.store.get(object_type.name, record_id, with_deleted=True)
+        if record is None or not record.is_deleted:
+            raise RecordError("UNDELETE_FAILED", "Entity is not in the recycle bin")
+        fields = {n: v for n, v in record.fields.items() if n != "MasterRecordId"}
+        self._check_unique(object_type, fields, record_id)
+        self.store.put(
+            object_type.name,
+            record_id,
+            fields,
+            unique_fields=object_type.unique_fields,
+            operation="undelete",
+            changed={},
+        )
+
+    def merge(self, object_type: ObjectType, master_id: str, loser_id: str) -> int:
+        """Merge one record into another: the other is deleted, and its children move.
+
+        Returns how many children moved.
+        """
+        master = self.store.get(object_type.name, master_id)
+        loser = self.store.get(object_type.name, loser_id)
+        if master is None or loser is None or master_id == loser_id:
+            raise RecordError("INVALID_ID_FIELD", "invalid record to merge", ["Id"])
+        moved = 0
+        for child in self.schema.values():
+            links = [f.name for f in child.fields.values() if object_type.name in f.to]
+            links = [name for name in links if name != "MasterRecordId"]
+            for link in links:
+                children, _ = self.store.page(
+                    child.name,
+                    where=f"json_extract(fields, '$.{link}') = ?",
+                    parameters=[loser_id],
+                    limit=-1,
+                )
+                for record in children:
+                    fields = {**record.fields, link: master_id}
+                    self._write(child, record.id, fields, "update", record.fields, record)
+                moved += len(children)
+        self.store.put(
+            object_type.name,
+            loser_id,
+            {**loser.fields, "MasterRecordId": master_id},
+            unique_fields=object_type.unique_fields,
+            operation="merge",
+            changed={"MasterRecordId": (None, master_id)},
+            created_at=loser.created_at,
+            is_deleted=True,
+        )
+        kept = {**loser.fields, **master.fields}
+        self._write(object_type, master_id, kept, "merge", master.fields, master)
+        return moved
+
     def seed(self, object_type: ObjectType, raw: Mapping[str, Any]) -> None:
         """Put a record as it is (demo data): no rule is checked, unknown columns are left out."""
         fields = {}
@@ -362,7 +455,7 @@ class Org:
             if field is None or name in ("Id", "IsDeleted") or value in (None, ""):
                 continue
             is_system = name in ("CreatedDate", "SystemModstamp", "LastModifiedDate")
-            fields[field.name] = value if is_system else self._deserialised(field, value)
+            fields[field.name] = value if is_system else self.read_value(field, value)
         modified = self._as_time(
             "datetime", raw.get("SystemModstamp") or raw.get("LastModifiedDate")
         )
@@ -455,11 +548,7 @@ class Org:
                 "profile or permission set.",
                 readonly,
             )
-        missing = [
-            f.name
-            for f in object_type.fields.values()
-            if f.required and fields.get(f.name) in (None, "")
-        ]
+        missing = [n for n in object_type.required_fields if fields.get(n) in (None, "")]
         if missing:
             raise RecordError(
                 "REQUIRED_FIELD_MISSING",
@@ -469,6 +558,11 @@ class Org:
         for name, value in given.items():
             if value not in (None, ""):
                 self._check_value(object_type, object_type.fields[name], value)
+        self._check_unique(object_type, given, record_id)
+
+    def _check_unique(
+        self, object_type: ObjectType, given: Mapping[str, Any], record_id: str | None
+    ) -> None:
         for name in object_type.unique_fields:
             value = given.get(name)
             if value in (None, ""):

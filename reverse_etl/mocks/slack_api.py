@@ -1,18 +1,21 @@
-"""Slack's incoming webhook: one URL, plain-text answers."""
+"""Slack: the incoming webhook with its plain-text answers, and the Web API of a bot."""
 
 import json
 import re
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from reverse_etl.mocks.faults import Fault, Faults
 from reverse_etl.mocks.store import Store
 
 WEBHOOK_PATH = "/slack/services/T00PLG/B00PLG/plgdemowebhook"
+BOT_TOKEN = "xoxb-plg-demo"
 MAX_TEXT = 40_000
 MAX_BLOCKS = 50
 
@@ -28,6 +31,9 @@ class SlackApi:
 
     def headers(self, path: str, status: int) -> Mapping[str, str]:
         return {}
+
+    def over_limit(self, path: str) -> Response | None:
+        return None
 
     def fault_response(self, fault: Fault, body: bytes) -> Response:
         match fault.kind:
@@ -66,7 +72,67 @@ def build_router(api: SlackApi) -> APIRouter:
             api.store.add_message(channel, message_text(payload), payload)
         return PlainTextResponse("ok", media_type="text/html")
 
+    def web_api(problem: str, **answer: Any) -> JSONResponse:
+        if problem:
+            return JSONResponse({"ok": False, "error": problem, **answer})
+        return JSONResponse({"ok": True, **answer})
+
+    def token_problem(request: Request, payload: Mapping[str, Any]) -> str:
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        given = given or str(payload.get("token") or "")
+        if not given:
+            return "not_authed"
+        return "" if given == BOT_TOKEN else "invalid_auth"
+
+    @router.post("/api/auth.test")
+    async def auth_test(request: Request) -> JSONResponse:
+        problem = token_problem(request, await _arguments(request))
+        if problem:
+            return web_api(problem)
+        return web_api(
+            "", url="https://plg.slack.com/", team="PLG", user="plg", team_id="T00PLG", user_id="U1"
+        )
+
+    @router.post("/api/chat.postMessage")
+    async def post_message(request: Request) -> JSONResponse:
+        payload = await _arguments(request)
+        problem = token_problem(request, payload)
+        if problem:
+            return web_api(problem)
+        request.state.notes.records = 1
+        channel = str(payload.get("channel") or "")
+        problem = "" if channel else "channel_not_found"
+        problem = problem or _problem(payload) or ""
+        if problem:
+            request.state.notes.refused = 1
+            api.store.log_error("message", channel or None, problem, "the message was refused")
+            return web_api(problem)
+        with api.store.transaction():
+            payload.pop("token", None)
+            api.store.add_message(channel, message_text(payload), payload)
+            number = api.store.count_rows("messages")
+        shown = {"type": "message", "bot_id": "B00PLG", "text": message_text(payload)}
+        stamp = f"{int(time.time())}.{number:06d}"
+        return web_api("", channel=channel, ts=stamp, message={**shown, "ts": stamp})
+
+    @router.post("/api/{method}")
+    async def unknown(method: str) -> JSONResponse:
+        return web_api("unknown_method", req_method=method)
+
     return router
+
+
+async def _arguments(request: Request) -> dict[str, Any]:
+    """Arguments of a Web API method, as JSON or as a form (whose lists are JSON text)."""
+    body = await request.body()
+    if "json" in request.headers.get("content-type", ""):
+        return _payload(body, "") or {}
+    form = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+    for name in ("blocks", "attachments"):
+        if name in form:
+            with suppress(ValueError):
+                form[name] = json.loads(form[name])
+    return form
 
 
 def _payload(body: bytes, content_type: str) -> dict[str, Any] | None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from reverse_etl.mocks.salesforce_org import Field, ObjectType, RequestError
+from reverse_etl.mocks.salesforce_org import Field, ObjectType, Org, RequestError
+from reverse_etl.mocks.store import Record
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -34,6 +35,11 @@ class Column:
     field: Field
     parent: tuple[str, str, str] | None = None  # relationship, foreign key, parent object
 
+    @property
+    def name(self) -> str:
+        """As a result calls it: ``Name``, ``Account.Name``."""
+        return f"{self.parent[0]}.{self.field.name}" if self.parent else self.field.name
+
 
 @dataclass
 class Query:
@@ -55,6 +61,16 @@ def compile_query(
 ) -> Query:
     """Parse SOQL; `RequestError` (400) with MALFORMED_QUERY, INVALID_FIELD or INVALID_TYPE."""
     return _Parser(text, schema, now or datetime.now(UTC)).query()
+
+
+def read_column(org: Org, record: Record, column: Column) -> Any:
+    """The value of a selected column; null where the parent is not there."""
+    if column.parent is None:
+        return org.value(record, column.field.name)
+    _, foreign_key, parent_name = column.parent
+    parent_id = record.fields.get(foreign_key)
+    parent = org.store.get(parent_name, parent_id, with_deleted=True) if parent_id else None
+    return org.value(parent, column.field.name) if parent else None
 
 
 def malformed(message: str) -> RequestError:

@@ -130,6 +130,16 @@ class Store:
         self.db.execute("insert or replace into meta values (?, ?)", (name, str(number)))
         return number
 
+    def document(self, name: str) -> Any:
+        """What was kept under this name by `keep_document`; None where nothing was."""
+        row = self.db.execute("select value from meta where key = ?", (f"doc:{name}",)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def keep_document(self, name: str, value: Any) -> None:
+        self.db.execute(
+            "insert or replace into meta values (?, ?)", (f"doc:{name}", json.dumps(value))
+        )
+
     def get(self, object_name: str, record_id: str, with_deleted: bool = False) -> Record | None:
         row = self.db.execute(
             "select object, id, fields, created_at, updated_at, is_deleted from records "
@@ -268,6 +278,21 @@ class Store:
             "duration_ms, note) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (iso_now(), method, path, status, int(is_write), records, refused, duration_ms, note),
         )
+
+    def calls_since(self, since: str, path_like: str) -> int:
+        """How many calls came in since then (``2026-01-31`` or later text) to such paths."""
+        query = "select count(*) from calls where called_at >= ? and path like ?"
+        return self.db.execute(query, (since, path_like)).fetchone()[0]
+
+    def changed_between(
+        self, object_name: str, since: str, until: str, *, is_deleted: bool
+    ) -> list[tuple[str, str]]:
+        """Id and time of what was last changed (or deleted) from ``since`` up to ``until``."""
+        return self.db.execute(
+            "select id, substr(updated_at, 1, 23) as at from records where object = ? "
+            "and is_deleted = ? and substr(updated_at, 1, 23) between ? and ? order by at, id",
+            (object_name, int(is_deleted), since, until),
+        ).fetchall()
 
     def log_error(self, object_name: str | None, record: str | None, code: str, message: str):
         self.db.execute(

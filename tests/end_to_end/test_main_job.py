@@ -401,7 +401,7 @@ def test_both_crms_hold_exactly_what_the_sync_models_say(demo_run):
         ("salesforce", "PQL__c", "PLG_PQL_Key__c", "salesforce__pqls", "record_key"),
         ("hubspot", "companies", "plg_account_id", "hubspot__companies", "record_key"),
         ("hubspot", "contacts", "email", "hubspot__contacts", "record_key"),
-        ("hubspot", "p_pql", "plg_pql_key", "hubspot__pqls", "record_key"),
+        ("hubspot", "pql", "plg_pql_key", "hubspot__pqls", "record_key"),
         ("salesforce", "Task", "PLG_Handoff_Id__c", "salesforce__tasks", "record_key"),
         ("hubspot", "tasks", "plg_handoff_id", "hubspot__tasks", "record_key"),
         (
