@@ -18,6 +18,7 @@ left it (`is_as_left`), or after any other dbt command (``on-run-start`` drops t
 
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ _TABLES = (
     f"create table if not exists {_PASSED} (unique_id varchar, key varchar)",
     f"create view if not exists {RAW_VERSIONS} as select '' as dataset, '' as version where false",
 )
+_BUILD_STATE = "model.plg.stg_events__build_state"
+_DAYS_TO_BUILD = re.compile(r"(/\* days to build \*/).*?(/\* until here \*/)", re.DOTALL)
 _HASHED_ROWS = 5_000_000  # 0.3 s; a larger table is a new one whenever it is built
 _HEADER_BYTES = 3 * 4096
 
@@ -160,9 +163,33 @@ class LayerBuilds:
         return True
 
     def statement(self, unique_id: str) -> str | None:
-        """What dbt ran for the model when it last built it from this project, if that is all."""
+        """What dbt ran for the model when it last built it from this project, if that is all there
+        is to do again; of an event model, with the received days that it has not seen."""
         note = self._found.get(unique_id)
-        return note.statement if note and note.project == self.project else None
+        if note is None or note.statement is None or note.project != self.project:
+            return None
+        if _is_by_received_days(self.nodes[unique_id]):
+            return self._with_new_days(self.nodes[unique_id], note.statement)
+        return note.statement
+
+    def _with_new_days(self, node: Mapping[str, Any], statement: str) -> str | None:
+        """As ``received_days.sql`` asks: None when other rules make every day a new one."""
+        state = self.nodes[_BUILD_STATE]
+        with self.connection.cursor() as cursor:
+            found = cursor.execute(
+                "select built.definition_hash, loads.received_date "
+                f'from "{state["schema"]}"."{state["name"]}" as state '
+                "inner join internal.received_days_built as built "
+                "using (model_name, rules_hash) "
+                "left join raw.event_loads as loads on loads.load_id > built.load_id "
+                "where model_name = ? group by all order by all",
+                [node["name"]],
+            ).fetchall()
+        if not found or f"'{found[0][0]}'" not in statement:
+            return None
+        days = ", ".join(f"date '{day}'" for _, day in found if day is not None)
+        condition = f"received_date in ({days})" if days else "false"
+        return _DAYS_TO_BUILD.sub(rf"\g<1> {condition} \g<2>", statement)
 
     def built(self, unique_id: str, statement: str | None) -> None:
         """Note that the model was built just now, by ``statement`` (None: not by that alone)."""

@@ -1,9 +1,11 @@
 """How dbt runs a model of a layer: not at all where nothing changed, and else as the last time.
 
 dbt spends some 25 ms of Python on a model before and after its SQL: contexts, Jinja, the contract's
-queries. A model whose project did not change would run the very statement it ran last time; the
-notes (`warehouse.dbt_builds`) hold it, and here it is run at once. What depends on the state of the
-warehouse (incremental models, Python models, views) and what has hooks goes dbt's own way.
+queries, and three times that on one of the event models, which ask what to read. A model whose
+project did not change would run the very statement it ran last time, an event model with other
+received days; the notes (`warehouse.dbt_builds`) hold it, and here it is run at once. What else
+depends on the state of the warehouse (other incremental models, Python models, views) and what has
+hooks goes dbt's own way.
 
 dbt offers no hook for this: its build task is given another runner for models
 (``BuildTask.RUNNER_MAP``), which falls back on dbt's for all else.
@@ -52,11 +54,13 @@ class _NotedModelRunner(ModelRunner):
         return self._result("OK", monotonic() - started)
 
     def _statement_run(self, node) -> str | None:
-        """The statement that made a table, where it is all there is to do, now and again."""
-        is_plain_table = node.config.materialized == "table" and str(node.language) == "sql"
-        if not is_plain_table or node.config.pre_hook or node.config.post_hook:
+        """The statement that makes the table, where it is all there is to do, now and again."""
+        config = node.config
+        is_plain_table = config.materialized == "table" and str(node.language) == "sql"
+        is_event_model = config.get("incremental_strategy") == "replace_received_days"
+        if not (is_plain_table or is_event_model) or config.pre_hook or config.post_hook:
             return None
-        # where dbt's `statement` macro writes what it runs
+        # where dbt's `statement` macro writes what it runs, and ours what a night runs
         return Path(self.config.project_root, node.build_path).read_text()
 
     def _result(self, message: str, seconds: float) -> RunResult:

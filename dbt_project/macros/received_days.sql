@@ -10,18 +10,18 @@
     - the model's SQL filters with {{ received_days_to_build() }}: a literal list of days, so
       that only those partitions are opened;
     - the strategy `replace_received_days` deletes those days from the target and inserts the
-      newly built rows, in one transaction.
+      newly built rows, in one transaction. The comments around the list tell where it stands:
+      `warehouse/dbt_runner.py` runs the same statement with the days of the next night.
 
     Rules that changed (a renamed event, a denied id, …) and SQL that changed, the model's or
     that of a view it reads, make every day a touched day. A changed macro does not: it asks for
     --full-refresh. `built_load_id` and `rules_hash` in the rows tell which build made them.
 -#}
 {% macro received_days_to_build(column='received_date') -%}
-    {%- if not (execute and this and is_incremental()) -%}
-        true
-    {%- else -%}
-        {{ received_days_condition(touched_received_days(model.name), column) }}
-    {%- endif -%}
+    /* days to build */
+    {%- if not (execute and this and is_incremental()) %} true
+    {%- else %} {{ received_days_condition(touched_received_days(model.name), column) }}
+    {%- endif %} /* until here */
 {%- endmacro %}
 
 

@@ -22,7 +22,7 @@ event_days_with_account as (
             case when event_days.group_id is null then primary_accounts.known_date end
         ) as known_date,
         event_days.count_events,
-        {{ count_stretches('event_days.event_times', var('session_gap_minutes')) }} as count_stretches,
+        event_days.count_stretches,
         event_days.first_event_at,
         event_days.last_event_at
     from event_days

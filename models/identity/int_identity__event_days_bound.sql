@@ -33,6 +33,7 @@ signed_in_or_on_own_device as (
             else event_days.received_date
         end as known_date,
         event_days.count_events,
+        event_days.count_stretches,
         event_days.first_event_at,
         event_days.last_event_at,
         event_days.event_times
@@ -55,7 +56,7 @@ anonymous_times_on_shared_device as (
     where event_days.user_id is null and devices.is_shared
 ),
 
-anonymous_on_shared_device as (
+anonymous_times_by_person as (
     -- to whoever was signed in last
     select
         device_spans.person_id,
@@ -84,6 +85,24 @@ anonymous_on_shared_device as (
         times.event_name,
         times.activity_date,
         times.received_date
+),
+
+anonymous_on_shared_device as (
+    select
+        person_id,
+        user_id,
+        anonymous_id,
+        group_id,
+        event_name,
+        activity_date,
+        received_date,
+        known_date,
+        count_events,
+        cast({{ count_stretches('event_times', var('session_gap_minutes')) }} as bigint) as count_stretches,
+        first_event_at,
+        last_event_at,
+        event_times
+    from anonymous_times_by_person
 ),
 
 final as (

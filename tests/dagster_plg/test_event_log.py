@@ -1,10 +1,24 @@
 """Dagster's event log with its connections kept open."""
 
+import sqlite3
 import threading
 from pathlib import Path
 
 import pytest
-from dagster import DagsterEventType, DagsterInstance, asset, job, materialize, op
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSpec,
+    AssetKey,
+    AssetMaterialization,
+    AssetObservation,
+    DagsterEventType,
+    DagsterInstance,
+    MaterializeResult,
+    asset,
+    job,
+    materialize,
+    op,
+)
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from dagster_plg.event_log import KeptOpenEventLogStorage
@@ -110,3 +124,56 @@ def test_an_event_that_cannot_be_stored_whole_is_not_stored_in_part(instance):
         storage.store_event(entry._replace(run_id=run.run_id))
     assert len(instance.fetch_materializations(a_table.key, limit=10).records) == written
     assert not instance.all_logs(run.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
+
+
+def test_the_files_hold_what_dagster_itself_would_have_written(instance, tmp_path):
+    """Every event of two runs, once through each storage."""
+
+    @asset(
+        check_specs=[AssetCheckSpec("fits", asset="above"), AssetCheckSpec("bad", asset="above")]
+    )
+    def above():
+        yield MaterializeResult(metadata={"rows": 1, "words": 'with "quotes"'})
+        yield AssetCheckResult(check_name="fits", passed=True, metadata={"seen": 2})
+        yield AssetCheckResult(check_name="bad", passed=False)
+
+    @asset(deps=[above])
+    def below(context):
+        context.log.info("at work")
+        context.log_event(AssetObservation("elsewhere", metadata={"seen": 1}))
+        return 1
+
+    runs = [materialize([above, below], instance=instance).run_id for _ in range(2)]
+    entries = [entry for run_id in runs for entry in instance.all_logs(run_id)]
+    assert instance.get_latest_data_version_record(AssetKey("below")) is not None
+    instance.report_runless_asset_event(AssetMaterialization("from_outside", partition="one"))
+
+    dumps = []
+    for storage_class in (SqliteEventLogStorage, KeptOpenEventLogStorage):
+        folder = tmp_path / storage_class.__name__
+        storage = storage_class(str(folder))
+        storage.register_instance(instance)
+        for entry in entries:
+            storage.store_event(entry)
+        records = storage.get_asset_records([AssetKey("above"), AssetKey("below")])
+        storage.dispose()
+        dumps.append((records, {file.stem: _dump(file) for file in folder.glob("*.db")}))
+    assert dumps[0] == dumps[1]
+    assert {"index", *runs} == dumps[0][1].keys()
+    assert len(dumps[0][1]["index"]["asset_check_executions"]) == 4
+
+
+def _dump(file: Path) -> dict[str, list[dict]]:
+    """Rows by table, but for the moment at which they were written."""
+    connection = sqlite3.connect(file)
+    connection.row_factory = sqlite3.Row
+    tables = ("event_logs", "asset_keys", "asset_event_tags", "asset_check_executions")
+    rows = {
+        table: [dict(row) for row in connection.execute(f"select * from {table}")]
+        for table in tables
+    }
+    connection.close()
+    for table in rows.values():
+        for row in table:
+            row.pop("create_timestamp", None)
+    return rows

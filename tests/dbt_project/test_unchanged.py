@@ -12,7 +12,7 @@ import pytest
 
 from tests.small_installation import SmallInstallation, _manifest
 from warehouse.dbt import QUICK, kept_open, running_dbt
-from warehouse.dbt_builds import layer_builds
+from warehouse.dbt_builds import layer_builds, writing
 
 pytestmark = pytest.mark.pipeline
 
@@ -24,6 +24,7 @@ NAMES = [
     "dim_as_of",
     "stg_events__build_state",
     "stg_events__event_names",
+    "stg_events__denied_ids_met",
     "stg_events__renames",
     "stg_events__canonical_names",
 ]
@@ -96,7 +97,8 @@ def test_each_change_reaches_its_own_models_and_nothing_else(installation):
     # a day more of an event known before: counted, and no new name
     installation.track(2, "2026-01-06")
     assert installation.night().keys() == {
-        "stg_events__build_state", "stg_events__event_names", "stg_events__canonical_names"
+        "stg_events__build_state", "stg_events__event_names", "stg_events__denied_ids_met",
+        "stg_events__canonical_names",
     }  # fmt: skip
     # read again, and none of it new
     installation.ingest()
@@ -135,6 +137,41 @@ def test_last_times_statement_makes_what_dbt_makes(installation):
     assert len(first["rows"]) + 2 == len(by_dbt["rows"]) + 1 == len(again["rows"]) == 3
     assert first["columns"] == by_dbt["columns"] == again["columns"]
     assert first["constraints"] == by_dbt["constraints"] == again["constraints"]
+
+
+def test_an_event_model_reads_the_days_it_has_not_seen(installation):
+    def statement(model: str) -> str:
+        ((text,),) = installation.query(
+            f"select statement from internal.built_from where unique_id = 'model.plg.{model}'"
+        )
+        return text
+
+    def rows(model: str) -> list[tuple]:
+        return installation.query(
+            f"select * exclude (built_load_id) from staging.{model} order by all"
+        )
+
+    event_models = ("stg_events__event_names", "stg_events__denied_ids_met")
+    # a day more, and something late for the first day
+    installation.track(2, "2026-01-06")
+    installation.track(3, "2026-01-05", event="report_created")
+    installation.night()
+    for model in event_models:
+        days = "in (date '2026-01-05', date '2026-01-06')"
+        assert days in statement(model)
+        assert statement(model).startswith("delete from")
+    # another rule makes every day a new one; who does not follow it has the next night's day
+    with writing(installation.settings):
+        installation.query("insert into seeds.denied_ids values ('user_id', 'u1', 'a test')")
+    installation.track(4, "2026-01-08")
+    installation.night()
+    assert "every received day" in statement("stg_events__denied_ids_met")
+    assert "in (date '2026-01-08')" in statement("stg_events__event_names")
+    assert sum(row[2] for row in rows("stg_events__event_names")) == 4
+    night_by_night = [rows(model) for model in event_models]
+    assert all(night_by_night)
+    installation.dbt("run", "--full-refresh", "--select", *event_models)
+    assert [rows(model) for model in event_models] == night_by_night
 
 
 def contents(installation: Installation) -> dict[str, list[tuple]]:

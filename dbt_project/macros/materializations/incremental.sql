@@ -3,7 +3,10 @@
     dbt-duckdb first fills a temporary table and describes both it and the target, some ten
     statements more than the rows of a night are worth. Here the strategy's `temp_relation` is the
     model's query, and the target's columns must be the documented ones. A model by received days
-    is made anew when its definition changed; another with memory asks for --full-refresh. -#}
+    is made anew when its definition changed; another with memory asks for --full-refresh.
+
+    Where dbt keeps what it ran (target/run), a model by received days always has the statement of
+    a night: `warehouse/dbt_runner.py` runs it again with that night's days. -#}
 {% materialization incremental, adapter="duckdb", supported_languages=['sql'] %}
     {%- set target = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
@@ -17,7 +20,16 @@
         {%- if existing is not none and not existing.is_table -%}
             {% do adapter.drop_relation(existing) %}
         {%- endif -%}
-        {%- set build_sql = 'create or replace table ' ~ target ~ ' as (' ~ compiled_code ~ ')' -%}
+        {% call statement('main') -%}
+            create or replace table {{ target }} as ({{ compiled_code }});
+            {%- if is_by_received_days %}
+            {{ remember_received_days(model['name']) }}
+            {%- endif %}
+        {%- endcall %}
+        {%- if is_by_received_days -%}
+            {%- set columns = adapter.get_column_schema_from_query('select * from ' ~ target ~ ' limit 0') -%}
+            {{ write(statement_of_a_night(target, columns, compiled_code)) }}
+        {%- endif -%}
     {%- else -%}
         {%- set columns = adapter.get_column_schema_from_query('select * from ' ~ existing ~ ' limit 0') -%}
         {%- set documented = model['columns'].keys() | map('lower') | sort | list -%}
@@ -28,23 +40,28 @@
                 ~ ': build it with --full-refresh'
             ) %}
         {%- endif -%}
-        {%- set strategy = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy')) -%}
-        {%- set build_sql = strategy({
-            'target_relation': target,
-            'temp_relation': '(' ~ compiled_code ~ ') as built',
-            'dest_columns': columns,
-            'unique_key': none,
-            'incremental_predicates': none,
-        }) -%}
+        {% call statement('main') -%}
+            {{- statement_of_a_night(target, columns, compiled_code) }}
+        {%- endcall %}
     {%- endif -%}
-    {% call statement('main') -%}
-        {{- build_sql }};
-        {%- if is_by_received_days %}
-        {{ remember_received_days(model['name']) }}
-        {%- endif %}
-    {%- endcall %}
     {{ run_hooks(post_hooks) }}
     {{ adapter.commit() }}
 
     {{ return({'relations': [target]}) }}
 {% endmaterialization %}
+
+
+{#- What the strategy does with the model's query, given the `target`'s columns. -#}
+{% macro statement_of_a_night(target, columns, compiled_code) -%}
+    {%- set strategy = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy')) -%}
+    {{- strategy({
+        'target_relation': target,
+        'temp_relation': '(' ~ compiled_code ~ ') as built',
+        'dest_columns': columns,
+        'unique_key': none,
+        'incremental_predicates': none,
+    }) }};
+    {%- if config.get('incremental_strategy') == 'replace_received_days' %}
+    {{ remember_received_days(model['name']) }}
+    {%- endif %}
+{%- endmacro %}

@@ -122,7 +122,7 @@ models_built as (
     -- which set of rules each incremental model applies
     select
         'stg_events__event_days' as model_name,
-        'stg_events__event_days' as rules_of
+        'stg_events__activity_spans' as rules_of
     union all
     select
         'stg_events__activity_spans' as model_name,

@@ -35,21 +35,29 @@ days_aggregated as (
         received_date
 ),
 
+stretches_counted as (
+    select
+        *,
+        {{ count_stretches('event_times', var('session_gap_minutes')) }} as count_stretches
+    from days_aggregated
+),
+
 final as (
     select
-        days_aggregated.user_id,
-        days_aggregated.anonymous_id,
-        days_aggregated.group_id,
-        days_aggregated.event_name,
-        days_aggregated.activity_date,
-        days_aggregated.received_date,
-        days_aggregated.count_events,
-        days_aggregated.first_event_at,
-        days_aggregated.last_event_at,
-        days_aggregated.event_times,
+        stretches_counted.user_id,
+        stretches_counted.anonymous_id,
+        stretches_counted.group_id,
+        stretches_counted.event_name,
+        stretches_counted.activity_date,
+        stretches_counted.received_date,
+        stretches_counted.count_events,
+        cast(stretches_counted.count_stretches as bigint) as count_stretches,
+        stretches_counted.first_event_at,
+        stretches_counted.last_event_at,
+        stretches_counted.event_times,
         build_state.newest_load_id as built_load_id,
         build_state.rules_hash
-    from days_aggregated
+    from stretches_counted
     cross join build_state
 )
 
