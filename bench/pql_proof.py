@@ -46,8 +46,7 @@ SIGNALS = {
     "docs_viewed": ("event_count", "docs_viewed", 14, 1, None),
 }
 TELLING = 0.7
-TELLING_CONVERSIONS = 500
-"""Planted log odds from which so many conversions can tell a cause from nothing."""
+"""Planted log odds from which some 500 conversions can tell a cause from nothing."""
 
 
 def main() -> None:
@@ -172,9 +171,7 @@ def measure(home: Path) -> dict[str, Any]:
             )
             for event in row["event_names"].split(";")
         }
-    # errors grow as conversions get fewer: what so many can tell
-    least = TELLING * (TELLING_CONVERSIONS / max(whole[0]["count_conversions"], 1)) ** 0.5
-    telling = [row for row in signals if row["log_odds"] >= least]
+    telling = [row for row in signals if row["log_odds"] >= TELLING]
     rank = spearmanr(
         [row["log_odds"] for row in telling], [row["coefficient"] for row in telling]
     ).statistic
