@@ -1,10 +1,11 @@
 """Does the proof of scoring models find what was planted? `python -m bench.pql_proof`.
 
 Generates a company whose reasons to pay are known (or takes a copy of a home that a run has been
-through), runs the main job, then adds a scoring model that knows nothing: every planted cause and
-every planted noise that an event shows, ten points each. Whether the tiers separate, the signals
-that mean something are told from those that do not, the order of the planted weights comes back
-and the planned actions are named is printed; exit code 1 where one of them fails.
+through), runs the main job, then adds a scoring model that knows nothing: every
+planted cause and every planted noise that an event shows, ten points each. Whether the tiers
+separate, the signals that mean something are told from those that do not, the order of the
+planted weights comes back, the planted actions are named and the expansion queue knew of the
+planted purchases is printed; exit code 1 where one of them fails.
 """
 
 import argparse
@@ -160,6 +161,7 @@ def measure(home: Path) -> dict[str, Any]:
             )
             for event in row["event_names"].split(";")
         }
+        expansion = _expansion(warehouse, truth)
         noise = {
             event
             for row in _rows(
@@ -187,18 +189,93 @@ def measure(home: Path) -> dict[str, Any]:
         )
         and any(row["role"] == "noise" for row in signals),
         "planted order of weights comes back (rank correlation > 0.8)": bool(rank > 0.8),
+        "no planted pair of weights is evidently reversed": not _reversed_pairs(signals),
         "planted actions are named": planned <= found,
         "no planted noise is named": not noise & found,
+        "the expansion queue foretells: intervals apart from the payers outside it": all(
+            row["expansion_rate_low"] is not None
+            and row["expansion_rate_low"] > row["rate_high_others"]
+            for row in expansion
+        )
+        and bool(expansion),
     }
     return {
         "tiers": tiers, "whole": whole, "signals": signals, "rank_correlation": float(rank),
-        "named": named, "planned": sorted(planned), "shown": shown,
+        "named": named, "expansion": expansion, "planned": sorted(planned), "shown": shown,
     }  # fmt: skip
+
+
+def _expansion(warehouse: duckdb.DuckDBPyConnection, truth: Path) -> list[dict[str, Any]]:
+    """The expansion queue by kind against the planted purchases.
+
+    `recall`: of the purchases, an item of the kind lasted on the day, begun before it;
+    `recall_shown`: of those before which a sign of the kind was planted. `precision`: of the items
+    whose time is over, a purchase of the kind came within it. `lift`: as `rpt_expansion_backtest`.
+    """
+    return _rows(
+        warehouse,
+        f"""
+        with signs as (
+            unpivot (from '{truth}/expansions.parquet')
+            on limits_reached, gated_features_tried, plans_looked_at, teammates_invited
+            into name signal_key value is_shown
+        ),
+        bought as (
+            select account_id, expanded_on, kind,
+                bool_or(is_shown and growth_kind = kind) as is_shown
+            from signs inner join '{truth}/expansion_causes.parquet' using (signal_key)
+            group by all
+        ),
+        found as (
+            select bought.*, exists (
+                from pql.fct_expansion_queue as queue
+                where queue.account_id = bought.account_id and queue.kind = bought.kind
+                    and queue.qualified_date < expanded_on
+                    and coalesce(queue.closed_date >= expanded_on, true)
+            ) as is_found
+            from bought
+        ),
+        recalled as (
+            select kind, count(*) as purchases, count_if(is_shown) as purchases_shown,
+                avg(is_found::int) as recall,
+                avg(is_found::int) filter (where is_shown) as recall_shown
+            from found group by kind
+        ),
+        precise as (
+            select kind, count(*) as items_over, avg(exists (
+                from bought
+                where bought.account_id = queue.account_id and bought.kind = queue.kind
+                    and expanded_on > qualified_date and expanded_on <= expires_date
+            )::int) as precision
+            from pql.fct_expansion_queue as queue where closed_date is not null group by kind
+        )
+        select recalled.*, items_over, precision,
+            backtest.expansion_rate, backtest.expansion_rate_low,
+            others.expansion_rate_high as rate_high_others, backtest.lift
+        from recalled
+        left join precise using (kind)
+        left join pql.rpt_expansion_backtest as backtest
+            on backtest.kind = recalled.kind and backtest.queue_state = 'queued'
+        left join pql.rpt_expansion_backtest as others
+            on others.kind = recalled.kind and others.queue_state = 'not_queued'
+        order by recalled.kind
+        """,
+    )
+
+
+def _reversed_pairs(signals: list[dict[str, Any]]) -> list[str]:
+    """Planted pairs whose weights come back the other way round with intervals apart."""
+    return [
+        f"{one['signal_key']} < {other['signal_key']}"
+        for one, other in itertools.permutations(signals, 2)
+        if one["log_odds"] > other["log_odds"]
+        and one["coefficient_high"] < other["coefficient_low"]
+    ]
 
 
 def show(results: dict[str, Any]) -> None:
     console = Console()
-    for name in ("tiers", "whole", "signals", "named"):
+    for name in ("tiers", "whole", "signals", "named", "expansion"):
         rows = results[name]
         table = Table(*(rows[0] if rows else ["nothing"]), title=name, title_justify="left")
         for row in rows:

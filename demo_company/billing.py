@@ -470,7 +470,7 @@ class Biller:
             draw = rng.random()
             before = copy.copy(sub)
             if sub.cancel_at_period_end:
-                if draw < 0.08:  # changed their mind
+                if draw < 0.25:  # changed their mind
                     sub.cancel_at_period_end, sub.canceled_at, sub.cancel_reason = False, None, None
                     self.snapshot(sub, at, "updated", cancel_at_period_end=True)
             elif draw < 0.16:

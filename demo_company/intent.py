@@ -68,14 +68,17 @@ FREEMIUM_CONVERSION, TRIAL_CONVERSION = 0.052, 0.18
 TRIAL_DAYS, LONGER_TRIAL_DAYS = 14, 21
 LONGER_TRIAL_SHARE, REVERSE_TRIAL_SHARE = 0.10, 0.12
 WINDOW, SHORT_WINDOW = 30, 14  # days before the decision in which things count
+INVITE_WINDOW = SHORT_WINDOW
 CASUAL = 0.32  # how much of a user's vigour is seen while nothing is at stake
 COLLEAGUES = 0.35  # of that, of those who did not found the account
 QUIET_DAYS, QUIET_SHARE = 30, 0.4  # after a decision against paying, of the days of use
+INVITES = 2  # and up to two more
 API_CALLS = (110, 170)
 NOISE_A_MONTH = {"email_opened": 0.7, "docs_viewed": 0.4}
 COMMENT_SHARE = 0.3
 PLANS_COMPARED_SHARE = 0.85  # of those who have decided to pay, some days before they do
-REGULAR_QUERIES = 0.2  # share of accounts that run queries whatever they intend
+QUERIES_UNTIL_PAYING = 0.9  # of those who have decided to pay, whatever they did before
+REGULAR_QUERIES = 0.4  # share of accounts that run queries whatever they intend
 # chances on a day of use far from any decision, as slices of one draw
 BACKGROUND = (
     ("pricing_page_viewed", 0.0, 0.012, ""),
@@ -111,6 +114,7 @@ class Intent:
     reverse_trial: np.ndarray
     runs_queries: np.ndarray  # near the decision
     runs_queries_always: np.ndarray
+    runs_queries_to_pay: np.ndarray  # between the decision and paying
     quota_from: np.ndarray  # days within which reports show more than half of the quota
     quota_until: np.ndarray
     features: dict[str, np.ndarray]
@@ -135,7 +139,8 @@ class Intent:
         until = np.where(self.pays_on[account] > 0, self.pays_on[account], decided)
         near = (day > decided - WINDOW) & (day <= until)
         runs = np.where(near, self.runs_queries[account], self.runs_queries_always[account])
-        return runs | (account < 0)
+        to_pay = near & (day > decided) & self.runs_queries_to_pay[account]
+        return runs | to_pay | (account < 0)
 
     def is_near_decision(self, account: int, day: int) -> bool:
         """Whether what happens that day would count for the decision, or just missed it."""
@@ -179,7 +184,7 @@ def plan_intent(world: World) -> Intent:
     plan = Intent(
         first_day=first, active=active, decided_on=np.zeros(n, np.int64),
         longer_trial=zeros.copy(), reverse_trial=zeros.copy(), runs_queries=zeros.copy(),
-        runs_queries_always=zeros.copy(),
+        runs_queries_always=zeros.copy(), runs_queries_to_pay=zeros.copy(),
         quota_from=np.zeros(n, np.int64), quota_until=np.zeros(n, np.int64),
         features={name: zeros.copy() for name in PREDICTIVE}, log_odds=np.zeros(n),
         pays_on=np.zeros(n, np.int64),
@@ -360,8 +365,10 @@ def _weeks_before(
         do("comment_added", 1)
     invited = []
     if does["teammates_invited"] and account.domain:
-        for nth in range(2 + int(counts[6] % 3)):
-            day = (days or ranked)[nth % len(days or ranked)]
+        # early in these weeks: the colleagues are to look at it too
+        early = sorted(days or ranked)[:2]
+        for nth in range(INVITES + int(counts[6] % 3)):
+            day = early[nth % len(early)]
             own[day - plan.first_day] = True
             sent = day * MS_DAY + next(clock)
             invite = f"inv_y{account.index:05x}{nth:02x}"
@@ -398,8 +405,8 @@ def _read_features(
     features["several_active_users"][i] = people >= 2
     features["core_workflow"][i] = plan.runs_queries[i] and own.any()
     features["quota_used"][i] = plan.quota_from[i] > 0 and own.any()
-    recent = sum(until - WINDOW < at // MS_DAY <= until for at in invited)
-    features["teammates_invited"][i] = recent >= 2
+    recent = sum(until - INVITE_WINDOW < at // MS_DAY <= until for at in invited)
+    features["teammates_invited"][i] = recent >= INVITES
     features["icp_match"][i] = company_fits(account, enriched)
     features["hiring_signal"][i] = enriched is not None and bool(enriched[6])
 
@@ -464,6 +471,7 @@ def _burst_until_paying(world: World, plan: Intent, rng: np.random.Generator) ->
             here = days[days > world.users[member].signed_up // MS_DAY]
             busy = here[rng.random(len(here)) < chance] - plan.first_day
             plan.active[member, busy[busy < plan.active.shape[1]]] = True
+        plan.runs_queries_to_pay[i] = rng.random() < QUERIES_UNTIL_PAYING
         if rng.random() < PLANS_COMPARED_SHARE:
             at = int(plan.decided_on[i] + 1) * MS_DAY + int(rng.uniform(8, 20) * MS_HOUR)
             founder = account.founder
