@@ -38,7 +38,9 @@ def destination_url(
         yield getattr(urls, destination)
 
 
-def connect(settings: Settings, spec: SyncSpec, url: str, calls: CallCount) -> Destination:
+def connect(
+    settings: Settings, spec: SyncSpec, url: str, calls: CallCount, jobs: Any = None
+) -> Destination:
     """The destination of a spec. Vendors' clients are imported here: they are slow to load."""
     match spec.destination:
         case "salesforce":
@@ -51,7 +53,7 @@ def connect(settings: Settings, spec: SyncSpec, url: str, calls: CallCount) -> D
                 settings.salesforce_username,
                 settings.salesforce_password,
             )
-            return SalesforceDestination(spec, login, calls)
+            return SalesforceDestination(spec, login, calls, jobs)
         case "hubspot":
             from reverse_etl.destinations.hubspot import HubSpotDestination, HubSpotLogin
 

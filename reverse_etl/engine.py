@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -154,6 +155,7 @@ def run_sync(
         status: RunStatus = "failed"
         message: str | None = "ended before it was done"
         try:
+            _end_jobs_left_behind(settings, spec, log, sending, base_urls)
             source_rows = read_source(spec, settings.published_path, scratch)
             with ops.connection() as connection:
                 log.start(connection)
@@ -169,7 +171,7 @@ def run_sync(
             report = _with_plan(report, plan)
             if plan.counts.to_send:
                 with destination_url(settings, spec.destination, base_urls) as url:
-                    sending.run(connect(settings, spec, url, sending.calls), plan, progress)
+                    sending.run(connect(settings, spec, url, sending.calls, log), plan, progress)
             status = "partial" if sending.rejected else "succeeded"
             message = sending.summary() if sending.rejected else _noted(plan)
             if release:
@@ -193,6 +195,7 @@ def run_sync(
                 api_calls=sending.calls.all,
                 write_calls=sending.calls.writes,
                 answers=sending.unwritten,
+                in_doubt=sending.in_doubt,
             )
             remove_scratch(scratch)
         return replace(
@@ -232,6 +235,28 @@ def _only_run(settings: Settings, spec: SyncSpec) -> Iterator[None]:
         lock.release()
 
 
+def _end_jobs_left_behind(
+    settings: Settings,
+    spec: SyncSpec,
+    log: RunLog,
+    sending: "Sending",
+    base_urls: Mapping[str, str] | None,
+) -> None:
+    """A killed run's bulk job could write old values after ours: it is ended first."""
+    left_behind = log.jobs_left_behind()
+    if not left_behind:
+        return
+    with destination_url(settings, spec.destination, base_urls) as url:
+        destination = connect(settings, spec, url, sending.calls, log)
+        try:
+            sending.call(destination, destination.log_in)
+            for job_id in left_behind:
+                sending.call(destination, partial(destination.abandon_job, job_id))
+                log.closed(job_id)
+        finally:
+            destination.close()
+
+
 def _with_plan(report: SyncReport, plan: Plan) -> SyncReport:
     counts = plan.counts
     return replace(
@@ -267,6 +292,7 @@ class Sending:
         self._same_refusals: tuple[str, int] = ("", 0)
         self._again: deque[Outgoing] = deque()
         self.unwritten: list[Sent] = []
+        self.in_doubt: set[str] = set()
         self._written_at = time.monotonic()
 
     def run(self, destination: Destination, plan: Plan, progress: Progress | None) -> None:
@@ -274,6 +300,7 @@ class Sending:
         self.destination = destination
         total = plan.counts.to_send
         try:
+            destination.expect(total)
             self._call(destination.log_in)
             self._call(destination.check)
             for call, batch in self._batches(map(self._outgoing, plan.records())):
@@ -322,16 +349,20 @@ class Sending:
             call = self.destination.call_for(entry)
             batch = waiting.setdefault(call, [])
             batch.append(entry)
-            if len(batch) == self.spec.records_per_call:
+            if len(batch) == self.destination.records_per_call(call):
                 yield call, waiting.pop(call)
         yield from waiting.items()
 
     def _deliver(self, call: str, batch: Sequence[Outgoing]) -> None:
+        keys = [outgoing.record.record_key for outgoing in batch]
+        self.in_doubt.update(keys)
         try:
             answers = self._call(lambda: self.destination.send(call, batch))
         except BatchRefused as error:
+            self.in_doubt.difference_update(keys)
             self._bisect(call, batch, error)
             return
+        self.in_doubt.difference_update(keys)
         self._settle(batch, answers)
 
     def _bisect(self, call: str, batch: Sequence[Outgoing], error: BatchRefused) -> None:
@@ -353,11 +384,14 @@ class Sending:
     # calls -------------------------------------------------------------------------------
 
     def _call(self, call: Callable[[], Any]) -> Any:
+        return self.call(self.destination, call)
+
+    def call(self, destination: Destination, call: Callable[[], Any]) -> Any:
         """One call with retries; an expired session is renewed once."""
         try:
             return self.retrying(call)
         except SessionExpired:
-            self.retrying(self.destination.log_in)
+            self.retrying(destination.log_in)
         try:
             return self.retrying(call)
         except SessionExpired as error:

@@ -6,7 +6,7 @@ transaction costs nothing: the records are sent again, as upserts.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -109,10 +109,9 @@ class RunLog:
                 self.spec.name,
             ],
         )
-        if not is_complete and not counts.noted:
-            return
         path = str(plan.path).replace("'", "''")
         connection.execute(f"attach '{path}' as scratch (read_only)")
+        self._set_out(connection, is_complete=is_complete)
         connection.execute(
             "insert into sync_ledger (sync_name, record_key, payload_hash, payload, run_id, "
             "acknowledged_at, state) "
@@ -130,6 +129,51 @@ class RunLog:
         )
         connection.execute("detach scratch")
 
+    def _set_out(self, connection: duckdb.DuckDBPyConnection, *, is_complete: bool) -> None:
+        """Note, before the first call, what this run may write.
+
+        The plan sends whatever an earlier run left in doubt, so these notes replace its own.
+        """
+        connection.begin()
+        connection.execute(
+            "delete from sync_in_flight where sync_name = $sync and ($all or record_key in "
+            "(select record_key from scratch.planned))",
+            {"sync": self.spec.name, "all": is_complete},
+        )
+        connection.execute(
+            "insert into sync_in_flight select ?, record_key, ? from scratch.planned",
+            [self.spec.name, self.run_id],
+        )
+        connection.commit()
+
+    # bulk jobs ---------------------------------------------------------------------------
+
+    def opened(self, job_id: str) -> None:
+        """Note a job before it can take effect."""
+        with self.ops.connection() as connection:
+            connection.execute(
+                "insert into sync_jobs values (?, ?, ?, ?)",
+                [self.spec.name, job_id, self.run_id, self.now()],
+            )
+
+    def closed(self, job_id: str) -> None:
+        """Note that a job has ended."""
+        with self.ops.connection() as connection:
+            connection.execute(
+                "delete from sync_jobs where sync_name = ? and job_id = ?",
+                [self.spec.name, job_id],
+            )
+
+    def jobs_left_behind(self) -> list[str]:
+        """Jobs of earlier runs that nobody has seen to end."""
+        with self.ops.connection() as connection:
+            rows = connection.execute(
+                "select job_id from sync_jobs where sync_name = ? and run_id <> ? "
+                "order by opened_at",
+                [self.spec.name, self.run_id],
+            ).fetchall()
+        return [job_id for (job_id,) in rows]
+
     def finish(
         self,
         status: RunStatus,
@@ -140,12 +184,18 @@ class RunLog:
         api_calls: int,
         write_calls: int,
         answers: Sequence[Sent] = (),
+        in_doubt: Collection[str] = (),
     ) -> None:
-        """Note how the run ended, and its last ``answers``."""
+        """Note how the run ended, its last ``answers``, and the keys whose answer was lost."""
         with self.ops.transaction() as connection:
             if not self.is_started:
                 self.start(connection)
             self._acknowledge(connection, answers)
+            connection.execute(
+                "delete from sync_in_flight where sync_name = ? and run_id = ? "
+                "and not list_contains(?::varchar[], record_key)",
+                [self.spec.name, self.run_id, list(in_doubt)],
+            )
             connection.execute(
                 "update sync_runs set status = ?, message = ?, finished_at = ?, accepted = ?, "
                 "rejected = ?, api_calls = ?, write_calls = ? where run_id = ? and sync_name = ?",

@@ -270,6 +270,21 @@ letters as (
     select record_key, payload_hash, state from dead_letters where sync_name = $sync_name
 ),
 
+-- sent by a run that ended without its answer: nobody knows what the destination holds
+in_doubt as (
+    select distinct in_flight.record_key
+    from sync_in_flight as in_flight
+    left join sync_ledger
+        on sync_ledger.sync_name = in_flight.sync_name
+        and sync_ledger.record_key = in_flight.record_key
+    left join dead_letters
+        on dead_letters.sync_name = in_flight.sync_name
+        and dead_letters.record_key = in_flight.record_key
+    where in_flight.sync_name = $sync_name
+        and sync_ledger.run_id is distinct from in_flight.run_id
+        and dead_letters.run_id is distinct from in_flight.run_id
+),
+
 taken_ids as (
     select distinct destination_id from ledger where destination_id is not null
 ),
@@ -288,7 +303,8 @@ compared as (
         coalesce(source_rows.record_key, ledger.record_key) as record_key,
         source_rows.payload,
         source_rows.payload_hash,
-        ledger.payload as acknowledged,
+        -- in doubt: the whole record is sent, not what differs from an old acknowledgement
+        case when in_doubt.record_key is null then ledger.payload end as acknowledged,
         coalesce(ledger.destination_id, first_matches.match_id) as destination_id,
         case
             when source_rows.record_key is null and $delete_policy = 'delete' then 'delete'
@@ -301,11 +317,13 @@ compared as (
             when ledger.record_key is null then 'create'
             when $mode = 'insert' then 'unchanged'
             when source_rows.payload_hash is distinct from ledger.payload_hash then 'update'
+            when in_doubt.record_key is not null then 'update'
             else 'unchanged'
         end as operation
     from scratch.source_rows
     full join ledger on ledger.record_key = source_rows.record_key
     left join first_matches on first_matches.record_key = source_rows.record_key
+    left join in_doubt on in_doubt.record_key = ledger.record_key
 )
 
 select

@@ -120,6 +120,9 @@ class SyncSpec(BaseModel):
     )
     set_fields: dict[str, str | int | float | bool] | None = None
     batch_size: int | None = Field(default=None, ge=1)
+    bulk_above: int = Field(
+        default=5000, ge=0, description="Salesforce: more records than this go as a bulk job"
+    )
     cadence: Cadence = "nightly"
     failure_rate: float = Field(
         default=0.01, ge=0, le=1, description="share of refused records that raises an alert"

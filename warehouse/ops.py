@@ -202,6 +202,23 @@ OPS_TABLES: Mapping[str, OpsTable] = {
         },
         key=("sync_name", "record_key"),
     ),
+    "sync_in_flight": OpsTable(
+        "One row per record a run has set out to send: what a killed run may have written.",
+        {
+            "sync_name": "VARCHAR",
+            "record_key": "VARCHAR",
+            "run_id": "VARCHAR",
+        },
+    ),
+    "sync_jobs": OpsTable(
+        "One row per bulk job of a destination that has not been seen to end.",
+        {
+            "sync_name": "VARCHAR",
+            "job_id": "VARCHAR",
+            "run_id": "VARCHAR",
+            "opened_at": "TIMESTAMP",
+        },
+    ),
     "sync_ledger": OpsTable(
         "One row per record a destination acknowledged: its last accepted content.",
         {

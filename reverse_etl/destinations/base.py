@@ -59,6 +59,15 @@ class Destination(Protocol):
     def check(self) -> None:
         """Compare the mapping with the destination's schema; `SyncStopped` says what is missing."""
 
+    def expect(self, total: int) -> None:
+        """How many records the run is about to send; it may choose other calls for many."""
+
+    def records_per_call(self, call: str) -> int:
+        """How many records one call of this name takes."""
+
+    def abandon_job(self, job_id: str) -> None:
+        """End a job that a killed run left behind; only where a destination has such jobs."""
+
     def call_for(self, outgoing: Outgoing) -> str:
         """The name of the call a record goes with; records of one call share batches."""
 

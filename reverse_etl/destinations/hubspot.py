@@ -19,7 +19,7 @@ from hubspot.crm.objects import (
 )
 
 from reverse_etl.destinations.base import Answer, CallCount, Outgoing, retry_after_seconds
-from reverse_etl.errors import BatchRefused, Rejection, RetryLater, SyncStopped
+from reverse_etl.errors import BatchRefused, Rejection, RetryLater, SessionExpired, SyncStopped
 from reverse_etl.specs import SyncSpec
 
 _CLASS_OF_CODE = {
@@ -93,6 +93,15 @@ class HubSpotDestination:
                 f"HubSpot object {spec.object} does not fit {spec.name}.yml: "
                 f"{'; '.join(problems)}. Create the properties there, or change the mapping"
             )
+
+    def expect(self, total: int) -> None:
+        """Many records go by the same calls as few."""
+
+    def records_per_call(self, call: str) -> int:
+        return self.spec.records_per_call
+
+    def abandon_job(self, job_id: str) -> None:
+        """There are no jobs here."""
 
     def call_for(self, outgoing: Outgoing) -> str:
         if outgoing.record.operation == "delete":
@@ -205,7 +214,9 @@ class HubSpotDestination:
             return SyncStopped(f"{said}; the daily limit is used up, run the sync again tomorrow")
         if status in (0, 408, 429) or status >= 500:
             return RetryLater(said, retry_after_seconds(headers))
-        if status in (401, 403):
+        if status == 401:
+            return SessionExpired(f"{said}; check PLG_HUBSPOT_TOKEN")
+        if status == 403:
             return SyncStopped(f"{said}; check PLG_HUBSPOT_TOKEN and the scopes of the private app")
         if status == 404:
             return SyncStopped(f"{said}; the object does not exist or the app may not see it")

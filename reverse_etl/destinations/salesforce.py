@@ -1,14 +1,19 @@
-"""Salesforce through `simple-salesforce`: sObject collections, up to 200 records a call."""
+"""Salesforce through `simple-salesforce`: sObject collections, up to 200 records a call.
+
+Plans of more than ``bulk_above`` records go as jobs of the Bulk API 2.0 instead.
+"""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from simple_salesforce import Salesforce, SalesforceError
+from simple_salesforce.bulk2 import _Bulk2Client
 
 from reverse_etl.destinations.base import (
     Answer,
@@ -17,6 +22,7 @@ from reverse_etl.destinations.base import (
     is_loopback,
     retry_after_seconds,
 )
+from reverse_etl.destinations.salesforce_bulk import JOB_RECORDS, BulkLoad, Jobs
 from reverse_etl.errors import BatchRefused, Rejection, RetryLater, SessionExpired, SyncStopped
 from reverse_etl.specs import SyncSpec
 
@@ -90,9 +96,17 @@ class SalesforceDestination:
 
     is_idempotent = True
 
-    def __init__(self, spec: SyncSpec, login: SalesforceLogin, calls: CallCount | None = None):
+    def __init__(
+        self,
+        spec: SyncSpec,
+        login: SalesforceLogin,
+        calls: CallCount | None = None,
+        jobs: Jobs | None = None,
+    ):
         self.spec, self.login = spec, login
         self.calls = calls or CallCount()
+        self.is_bulk = False
+        self.bulk = BulkLoad(self._bulk_client, self._counted, jobs)
         self.client: Salesforce | None = None
         self.session = requests.Session()
         parts = urlsplit(login.url)
@@ -100,6 +114,10 @@ class SalesforceDestination:
             self.session.mount(f"https://{parts.netloc}", PlainHttpAdapter())
         if is_loopback(login.url):
             self.session.trust_env = False
+        # the client's bulk calls know no time-out of their own
+        self.session.request = partial(  # type: ignore[method-assign]
+            self.session.request, timeout=login.timeout_seconds
+        )
         # simple-salesforce's errors carry no headers; Retry-After is read from here
         self._headers: Mapping[str, str] = {}
         self.session.hooks["response"].append(self._note_headers)
@@ -178,15 +196,27 @@ class SalesforceDestination:
                 f"{'; '.join(problems)}. Create or open the fields there, or change the mapping"
             )
 
+    def expect(self, total: int) -> None:
+        self.is_bulk = total > self.spec.bulk_above
+
     def call_for(self, outgoing: Outgoing) -> str:
+        by_bulk = "bulk " if self.is_bulk else ""
         if outgoing.record.operation == "delete":
-            return "delete"
+            return f"{by_bulk}delete"
         if outgoing.as_new or outgoing.record.destination_id is None:
-            return "upsert"
-        return "update"
+            return f"{by_bulk}upsert"
+        return f"{by_bulk}update"
+
+    def records_per_call(self, call: str) -> int:
+        return JOB_RECORDS if call.startswith("bulk ") else self.spec.records_per_call
 
     def send(self, call: str, batch: Sequence[Outgoing]) -> list[Answer]:
         object_name, key = self.spec.object, self.spec.external_id
+        if call.startswith("bulk "):
+            call = call.removeprefix("bulk ")
+            # what bisection leaves of a refused job is not worth jobs of its own
+            if len(batch) > min(self.spec.bulk_above, self.spec.records_per_call):
+                return self._send_job(call, batch)
         match call:
             case "delete":
                 ids = ",".join(str(o.record.destination_id) for o in batch)
@@ -243,25 +273,71 @@ class SalesforceDestination:
                 values[_foreign_key(name)] = None
         return values
 
-    # calls -------------------------------------------------------------------------------
+    # jobs --------------------------------------------------------------------------------
 
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    def _send_job(self, operation: str, batch: Sequence[Outgoing]) -> list[Answer]:
+        key = str(self.spec.external_id) if operation == "upsert" else "Id"
+        match operation:
+            case "delete":
+                rows = [{"Id": o.record.destination_id} for o in batch]
+            case "upsert":
+                rows = [self._row(self._new(o)) for o in batch]
+            case _:
+                rows = [self._row(self._changed(o)) for o in batch]
+        answers = self.bulk.send(operation, batch, rows, key)
+        if operation == "delete":
+            return [_gone_is_deleted(answer) for answer in answers]
+        return answers
+
+    def _row(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """A record as a row of a file: ``Account.PLG_Account_Id__c`` for a reference."""
+        row: dict[str, Any] = {}
+        references = {
+            _foreign_key(name): f"{name}.{mapping.reference}"
+            for name, mapping in self.spec.fields.items()
+            if mapping.reference
+        }
+        for name, value in record.items():
+            if name == "attributes":
+                continue
+            if isinstance(value, Mapping):
+                for key, pointed_at in value.items():
+                    row[f"{name}.{key}"] = pointed_at
+            else:
+                row[references.get(name, name)] = value
+        return row
+
+    def abandon_job(self, job_id: str) -> None:
+        """Make sure that the job of a killed run writes no more."""
+        self.bulk.abandon(job_id)
+
+    def _bulk_client(self) -> _Bulk2Client:
+        assert self.client is not None
+        return getattr(self.client.bulk2, self.spec.object)._client
+
+    def _counted(self, call: Callable[[], Any], is_write: bool) -> Any:
         if self.client is None:
             self.log_in()
-        assert self.client is not None
-        self.calls.count(is_write=method != "GET")
+        self.calls.count(is_write=is_write)
         self._headers = {}
         try:
-            return self.client.restful(
-                path,
-                method=method,
-                timeout=self.login.timeout_seconds,
-                **({"data": json.dumps(body)} if body is not None else {}),
-            )
+            return call()
         except SalesforceError as error:
             raise self._named(error) from error
         except (requests.RequestException, ValueError) as error:
-            raise RetryLater(f"Salesforce {method} {path.split('?')[0]}: {error}") from error
+            raise RetryLater(f"Salesforce gave no answer: {error}") from error
+
+    # calls -------------------------------------------------------------------------------
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        return self._counted(
+            lambda: self.client.restful(
+                path,
+                method=method,
+                **({"data": json.dumps(body)} if body is not None else {}),
+            ),
+            method != "GET",
+        )
 
     def _named(self, error: SalesforceError) -> Exception:
         code, message = _code_and_message(error.content)
@@ -307,7 +383,10 @@ def _answer(result: Mapping[str, Any], by_id: bool) -> Answer:
 
 
 def _deleted(result: Mapping[str, Any]) -> Answer:
-    answer = _answer(result, by_id=True)
+    return _gone_is_deleted(_answer(result, by_id=True))
+
+
+def _gone_is_deleted(answer: Answer) -> Answer:
     gone = answer.rejection is not None and answer.rejection.error_class == "not_found"
     return Answer() if gone else answer
 

@@ -92,6 +92,15 @@ class SlackDestination:
     def check(self) -> None:
         """A webhook has no schema; nothing to compare."""
 
+    def expect(self, total: int) -> None:
+        """Many records go by the same calls as few."""
+
+    def records_per_call(self, call: str) -> int:
+        return self.spec.records_per_call
+
+    def abandon_job(self, job_id: str) -> None:
+        """There are no jobs here."""
+
     def call_for(self, outgoing: Outgoing) -> str:
         return "post"
 

@@ -13,7 +13,8 @@ import yaml
 
 from reverse_etl.engine import run_sync
 from reverse_etl.errors import SourceInvalid, SyncBusy
-from reverse_etl.specs import SYNCS_FOLDER, load_specs
+from reverse_etl.plan import read_source
+from reverse_etl.specs import SYNCS_FOLDER, find_spec, load_specs
 from reverse_etl.status import (
     dismiss_dead_letter,
     list_dead_letters,
@@ -21,6 +22,7 @@ from reverse_etl.status import (
     retry_dead_letters,
     sync_status,
 )
+from warehouse.ops import OpsStore
 
 if TYPE_CHECKING:
     from tests.reverse_etl.conftest import Home, Mocks
@@ -68,6 +70,36 @@ def test_a_thousand_changed_rows_take_as_many_calls_as_native_batches(
         home.change(f"update {table} set last_seen_at = last_seen_at + interval 1 day")
         changed = run_sync(home.settings, name, base_urls=mocks.urls)
         assert (changed.planned_updates, changed.write_calls) == (1000, calls)
+
+
+@pytest.mark.parametrize(("name", "calls"), [("salesforce_contacts", 5), ("hubspot_contacts", 10)])
+def test_a_thousand_changed_among_a_hundred_thousand_cost_only_their_own_calls(
+    home: Home, mocks: Mocks, name: str, calls: int
+) -> None:
+    table = f"sync_{name.replace('_', '__', 1)}"
+    home.publish(salesforce__accounts=1, **{table.removeprefix("sync_"): 1000})
+    run_sync(home.settings, "salesforce_accounts", base_urls=mocks.urls)
+    run_sync(home.settings, name, base_urls=mocks.urls)
+    home.publish(**{table.removeprefix("sync_"): 100_000})
+    scratch = home.settings.home / "seed.duckdb"
+    read_source(find_spec(name), home.settings.published_path, scratch)
+    with OpsStore(home.settings.ops_path).connection() as connection:
+        # the other 99,000 were acknowledged long ago
+        connection.execute(f"attach '{scratch}' as seed (read_only)")
+        connection.execute(
+            "insert into sync_ledger (sync_name, record_key, payload_hash, payload, "
+            "destination_id, state) select ?, record_key, payload_hash, payload, "
+            "'id' || record_key, 'active' from seed.source_rows on conflict do nothing",
+            [name],
+        )
+    home.change(
+        f"update {table} set last_name = 'Changed' where record_key in (select record_key from "
+        f"{table} where cast(substr(first_name, 7) as integer) <= 1000)"
+    )
+    report = run_sync(home.settings, name, base_urls=mocks.urls)
+    assert (report.source_rows, report.unchanged) == (100_000, 99_000)
+    assert (report.status, report.accepted, report.write_calls) == ("succeeded", 1000, calls)
+    assert run_sync(home.settings, name, base_urls=mocks.urls).api_calls == 0
 
 
 def test_only_the_fields_that_changed_are_sent(home: Home, mocks: Mocks) -> None:
