@@ -101,7 +101,7 @@ def test_hubspots_client_defines_an_object_fills_it_and_finds_it_again(
 
 
 def test_a_required_property_is_asked_for_and_a_removed_one_does_not_exist(mocks: Mocks) -> None:
-    body = {"properties": {"pql_name": "Nobody"}}
+    body = {"properties": {"plg_pql_name": "Nobody"}}
     refused = mocks.hubspot("POST", "/crm/v3/objects/pql", json=body)
     assert refused.status_code == 400 and "required properties" in refused.json()["message"]
     change = {"system": "hubspot", "object": "companies", "field": "plg_plan"}
