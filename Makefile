@@ -9,7 +9,7 @@ export PYTHONWARNINGS ?= ignore
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint pytest proofs ui bench bench-history format lock clean
+.PHONY: help env demo test lint pytest proofs ui bench bench-planted bench-history format lock clean
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -47,10 +47,15 @@ proofs: $(ENV) ## the tests that take minutes: increments against a rebuild, un-
 ui: $(ENV) ## Dagster and the CRM mocks together; one Ctrl-C stops all
 	@$(BIN)/plg ui
 
-bench: $(ENV) ## the pipeline's own time on 1 M and 10 M events, 1 M of billing and 5.5 M scores; writes bench-*results.json
+bench: $(ENV) ## time on 1 M and 10 M events, 1 M of billing, 5.5 M scores, 1 M rows to sync
 	@$(BIN)/python -m bench.pipeline $(BENCH_ARGS)
 	@$(BIN)/python -m bench.revenue_events
 	@$(BIN)/python -m bench.scores
+	@$(BIN)/python -m bench.sync_diff
+
+bench-planted: $(ENV) ## what the proof of scores and account health find of what the demo company planted
+	@$(BIN)/python -m bench.pql_proof
+	@$(BIN)/python -m bench.health
 
 bench-history: $(ENV) ## what a night of 100,000 events costs on 1, 2, 4 and 8 parts of history
 	@$(BIN)/python -m bench.history $(BENCH_ARGS)
