@@ -132,7 +132,7 @@ Where to look
   freshness, gates, syncs     .venv/bin/plg status
   what the gates checked      {settings.docs_dir / "data_docs" / "index.html"}
   the published copy          {settings.published_path}
-  run again: nothing changes  .venv/bin/plg run
+  run again: 0 write calls    .venv/bin/plg run
 """,
         highlight=False,
         soft_wrap=True,
