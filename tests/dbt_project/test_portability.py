@@ -72,6 +72,7 @@ def test_a_python_model_is_built_only_where_the_adapter_runs_it_and_read_through
         "int_pql__recalibration",
         "int_pql__expansion_items",
         "int_pql__handoff_log",
+        "int_health__backtest",
     }
     for name, node in python.items():
         assert node["unrendered_config"]["enabled"] == "{{ target.type == 'duckdb' }}"

@@ -260,7 +260,7 @@ def test_cohorts_return_the_margin_of_their_true_revenue_and_irr_makes_it_worth_
         "select strftime(cohort_month, '%Y-%m'), irr_monthly from economics.rpt_cohort_returns"
     ).fetchall()
     assert {cohort for cohort, _ in returns} == set(flows)
-    assert sum(rate is not None for _, rate in returns) > 3
+    assert sum(rate is not None for _, rate in returns) > 2
     for cohort, rate in returns:
         changes = min(flows[cohort]) < 0 < max(flows[cohort])
         assert (rate is not None) == changes, cohort
@@ -411,7 +411,7 @@ def test_both_crms_hold_exactly_what_the_sync_models_say(demo_run):
             "salesforce__usage_summaries",
             "record_key",
         ),
-        ("hubspot", "p_product_user", "plg_person_id", "hubspot__product_users", "record_key"),
+        ("hubspot", "product_user", "plg_person_id", "hubspot__product_users", "record_key"),
     ]:
         expected = {row[column] for row in demo_run.query(f"select * from syncs.sync_{source}")}
         held = {
@@ -442,12 +442,15 @@ def test_a_crm_record_carries_the_marts_values(demo_run):
 
 
 def test_a_known_crm_contact_is_updated_and_not_doubled(demo_run):
-    emails = [
-        email.lower()
-        for record in crm_records(demo_run, "salesforce", "Contact")
-        if (email := record.get("Email"))
-    ]
-    assert len(emails) == len(set(emails))
+    people: dict[str, list[str | None]] = defaultdict(list)
+    for record in crm_records(demo_run, "salesforce", "Contact"):
+        if email := record.get("Email"):
+            people[email.lower()].append(record.get("PLG_Person_Id__c"))
+    # two people may give one address; nobody has two contacts, and no contact of old stands beside
+    # one we made
+    shared = [ids for ids in people.values() if len(ids) > 1]
+    assert all(None not in ids and len(set(ids)) == len(ids) for ids in shared), shared
+    assert len(shared) < len(people) / 50
 
 
 def test_every_new_hot_account_was_told_to_slack_once(demo_run):
@@ -532,7 +535,7 @@ def as_number(value) -> Decimal | None:
     return None if value in (None, "") else Decimal(str(value)).normalize()
 
 
-def test_experiments_know_who_saw_what_first_and_who_saw_two_variants(both):
+def test_experiments_know_who_saw_what_first_and_who_saw_two_variants(demo_run, both):
     """Repeats, a bot, exposures before the start and of no planned variant change nothing."""
     different = both.execute(
         """
@@ -562,11 +565,12 @@ def test_experiments_know_who_saw_what_first_and_who_saw_two_variants(both):
     assert different == []
     (counts,) = both.execute(
         """
-        select sum(count_units_in_two_variants) > 0, sum(count_exposures_outside_dates) > 0,
+        select sum(count_units_in_two_variants) > 0, sum(count_exposures_outside_dates),
             count(*) filter (where not is_planned) from experiments.rpt_exposures
         """
     ).fetchall()
-    assert counts == (True, True, 1)
+    planted = json.loads((demo_run.truth / "summary.json").read_text())["dirt"]
+    assert counts == (True, planted.get("experiment_early_exposures", 0), 1)
 
 
 def test_experiment_intervals_cover_the_planted_lifts(both):
