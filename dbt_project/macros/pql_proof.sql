@@ -36,6 +36,11 @@
     {{ return(adapter.dispatch('pql_backtest_results', 'plg')(model_name)) }}
 {%- endmacro %}
 
+{#- The same of account health, where to convert is to leave. -#}
+{% macro health_backtest_results() -%}
+    {{ return(pql_backtest_results('int_health__backtest')) }}
+{%- endmacro %}
+
 {% macro default__pql_backtest_results(model_name) -%}
     {{ ref(model_name) }}
 {%- endmacro %}

@@ -1,7 +1,7 @@
 with
 
 backtest as (
-    select * from {{ pql_backtest_results('int_health__backtest') }}
+    select * from {{ health_backtest_results() }}
     where
         sample = 'all'
         and cut_type in ('model', 'tier', 'threshold', 'decile')
