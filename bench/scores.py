@@ -102,7 +102,8 @@ class Warehouse:
             self.code[step] = [
                 node
                 for node in ran
-                if node.get("resource_type") == "model" and node["schema"] == "pql"
+                # scores themselves; hand-off, pipeline and proof have folders of their own
+                if node.get("resource_type") == "model" and node["fqn"][1:-1] == ["marts", "pql"]
             ]
         self.connection = duckdb.connect(str(home / "bench.duckdb"))
         self.connection.execute(f"attach '{self.settings.warehouse_path}' as built (read_only)")
