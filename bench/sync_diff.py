@@ -60,6 +60,7 @@ def main() -> None:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         started = time.perf_counter()
         source_rows = read_source(spec, published, scratch)
+        read = time.perf_counter() - started
         with ops.connection() as connection:
             plan = compare(connection, spec, scratch, source_rows)
         seconds = time.perf_counter() - started
@@ -71,6 +72,7 @@ def main() -> None:
             {
                 "rows": rows,
                 "seconds": round(seconds, 2),
+                "seconds_reading": round(read, 2),
                 "peak_mib": round(peak / 1024),
                 "peak_before_mib": round(before / 1024),
             }

@@ -361,7 +361,8 @@ def sync(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Syncs to run (default: all), or: status | retry NAME… | release NAME…"
+            help="Syncs to run (default: all), or: status | dead-letters [NAME] | retry NAME… | "
+            "dismiss NAME KEY… | release NAME…"
         ),
     ] = None,
     dry_run: Annotated[
@@ -369,16 +370,27 @@ def sync(
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Send what changed to the destinations. `plg sync status` shows; `plg sync retry` resends
-    refused records; `plg sync release` sends a plan the circuit breaker stopped."""
-    from dagster_plg.sync_commands import print_sync, run_syncs, show_status
+    """Send what changed to the destinations. `plg sync status` and `plg sync dead-letters` show;
+    `plg sync retry` resends refused records, `plg sync dismiss` gives some up until their row
+    changes; `plg sync release` sends a plan the circuit breaker stopped."""
+    from dagster_plg.sync_commands import print_sync, run_syncs, show_dead_letters, show_status
     from reverse_etl.engine import run_sync
-    from reverse_etl.status import release_sync, retry_dead_letters
+    from reverse_etl.status import dismiss_dead_letter, release_sync, retry_dead_letters
 
     settings = Settings()
     action, rest = (names[0], names[1:]) if names else ("", [])
     if action == "status":
         show_status(settings, out, as_json)
+        return
+    if action == "dead-letters":
+        show_dead_letters(settings, rest, out, as_json)
+        return
+    if action == "dismiss":
+        if len(rest) < 2:
+            raise _fail("name the sync and the records: plg sync dismiss NAME KEY…", code=2)
+        for key in rest[1:]:
+            dismiss_dead_letter(settings, rest[0], key)
+            out.print(f"{rest[0]} {key}: dismissed until its row changes", highlight=False)
         return
     if action == "release" and not rest:
         raise _fail("name the sync to release: plg sync release NAME", code=2)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from dagster_plg.mocks import mocks_when_used
@@ -85,3 +86,19 @@ def show_status(settings: Settings, console: Console, as_json: bool) -> None:
             f"{letter['message']} ({letter['attempts']} attempts) → {letter['next_action']}",
             highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
+
+
+def show_dead_letters(
+    settings: Settings, names: list[str], console: Console, as_json: bool
+) -> None:
+    """Every open refusal of the named syncs (all when none is named), and what to do about it."""
+    chosen = _checked(names)
+    letters = [x for x in list_dead_letters(settings) if x["sync_name"] in chosen]
+    if as_json:
+        print(json.dumps(letters, indent=2, default=str))
+        return
+    columns = ("sync_name", "record_key", "error_class", "message", "attempts", "next_action")
+    table = Table(*columns, title=f"{len(letters):,} refused records")
+    for letter in letters:
+        table.add_row(*(escape(str(letter[column])) for column in columns))
+    console.print(table)

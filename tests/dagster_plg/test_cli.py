@@ -9,6 +9,8 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from dagster_plg.cli import app
+from warehouse.ops import OpsStore
+from warehouse.settings import Settings
 
 
 def test_a_command_that_used_duckdb_says_nothing_on_stderr_when_it_ends(tmp_path):
@@ -31,3 +33,21 @@ def test_the_size_of_an_experiment_is_told_or_why_there_is_none():
     refused = runner.invoke(app, ["experiments", "size", "--baseline", "0.6", "--effect", "0.9"])
     assert refused.exit_code == 1
     assert "choose a smaller effect" in refused.output
+
+
+def test_refused_records_are_listed_and_dismissed_by_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLG_HOME", str(tmp_path))
+    with OpsStore(Settings().ops_path).connection() as connection:
+        connection.execute(
+            "insert into dead_letters (sync_name, record_key, error_class, message, next_action, "
+            "attempts, state) values ('hubspot_contacts', 'a@b', 'duplicate', 'said no', 'merge', "
+            "2, 'open')"
+        )
+    runner = CliRunner()
+    shown = runner.invoke(app, ["sync", "dead-letters", "hubspot_contacts", "--json"])
+    assert [(x["record_key"], x["next_action"]) for x in json.loads(shown.output)] == [
+        ("a@b", "merge")
+    ]
+    assert runner.invoke(app, ["sync", "dismiss", "hubspot_contacts"]).exit_code == 2
+    assert runner.invoke(app, ["sync", "dismiss", "hubspot_contacts", "a@b"]).exit_code == 0
+    assert json.loads(runner.invoke(app, ["sync", "dead-letters", "--json"]).output) == []
