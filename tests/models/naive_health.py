@@ -221,6 +221,7 @@ def _one_day(world, account, day, seats, billing, first_paid):
     weights = {c["component"]: c["weight"] for c in world["components"]}
     total = sum(weights[name] for name, score in scores.items() if score is not None)
     points, so_far, before = {}, Fraction(0), 0
+    decisive = {c["component"] for c in world["components"] if c["is_decisive"] == "true"}
     costs = []
     for place, (name, score) in enumerate(scores.items()):
         if score is None or not total:
@@ -229,7 +230,9 @@ def _one_day(world, account, day, seats, billing, first_paid):
         so_far += Fraction(weights[name] * score, total)
         points[name] = half_up(so_far) - before
         before = half_up(so_far)
-        costs.append((-half_up(Fraction(weights[name] * (10_000 - score), total)), place, name))
+        lost = half_up(Fraction(weights[name] * (10_000 - score), total))
+        told = name in decisive and score < 10_000
+        costs.append((not told, -lost, place, name))
     whole = sum(points.values()) if total else None
     band = cause = None
     if whole is None or 2 * total < sum(weights.values()):
@@ -238,6 +241,6 @@ def _one_day(world, account, day, seats, billing, first_paid):
         for least, name in sorted(world["bands"]):
             if whole >= 100 * least:
                 band = name
-        if min(costs)[0] < 0:
-            cause = causes[min(costs)[2]]
+        if any(lost < 0 for _, lost, _, _ in costs):
+            cause = causes[min(costs)[3]]
     return whole, band, cause, {name: (scores[name], points[name]) for name in scores}

@@ -421,6 +421,29 @@ def test_who_stops_using_it_falls_to_the_queue_with_cause_and_action(warehouse):
     ) == [("support_load", 0, 0)]
 
 
+def test_what_billing_tells_is_named_before_what_costs_more(warehouse):
+    """Nobody uses it any more, and the last charge failed: the payment ends it first."""
+    failed = {
+        "payment_attempt_id": "try_1",
+        "account_id": "acc_0",
+        "invoice_id": "in_1",
+        "is_successful": False,
+        "attempted_at": datetime(2026, 4, 20, 8),
+    }
+    warehouse.run(paying_world() | {"attempts": [failed]})
+    lost = dict(
+        warehouse.rows(
+            "select component, lost_points from health.fct_health_components "
+            "where health_date = date '2026-04-30'"
+        )
+    )
+    assert lost["usage_trend"] > lost["billing_state"] > 0
+    cause, reason, action = current(warehouse, "top_cause, reason, action")
+    assert cause == "payment_failure"
+    assert reason.startswith("A payment failed and has not been recovered.")
+    assert action == "Ask the billing contact to update the payment"
+
+
 @pytest.mark.parametrize(
     ("mrr", "touch_model"), [(499, "tech_touch"), (500, "high_touch"), (501, "high_touch")]
 )

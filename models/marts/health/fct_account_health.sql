@@ -8,6 +8,17 @@ bands as (
     select * from {{ ref('health_bands') }}
 ),
 
+components_in_order as (
+    -- what is told before what is inferred, then what costs most, then as the seed has it
+    select
+        *,
+        row_number() over (
+            partition by account_id, health_date
+            order by is_decisive desc, lost_points desc, place
+        ) as nth
+    from components
+),
+
 days_summed as (
     select
         account_id,
@@ -16,11 +27,10 @@ days_summed as (
         sum(weight) as total_weight,
         sum(case when is_missing then 0 else weight end) as measured_weight,
         sum(case when is_missing then 1 else 0 end) as count_missing,
-        -- the component that costs most; of several that cost the same the first in the seed
-        max_by(component, lost_points * 10000 - place) as costliest_component,
-        max_by(cause, lost_points * 10000 - place) as costliest_cause,
+        max(case when nth = 1 then component end) as costliest_component,
+        max(case when nth = 1 then cause end) as costliest_cause,
         max(lost_points) as most_lost_points
-    from components
+    from components_in_order
     group by account_id, health_date
 ),
 

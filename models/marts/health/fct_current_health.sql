@@ -112,7 +112,7 @@ components_today as (
         components.is_missing,
         row_number() over (
             partition by components.account_id, components.is_missing
-            order by components.lost_points desc, components.place
+            order by components.is_decisive desc, components.lost_points desc, components.place
         ) as nth
     from components
     inner join clock on components.health_date = clock.last_date

@@ -11,6 +11,7 @@ components_by_day as (
         component,
         place,
         cause,
+        is_decisive,
         weight,
         -- weights in hundredths: what is missing weighs nothing
         case when is_missing then 0 else cast(weight * 100 as bigint) end as weight_units,
@@ -57,6 +58,7 @@ final as (
         component,
         place,
         cause,
+        is_decisive and coalesce(score_units, 10000) < 10000 as is_decisive,
         cast(value_units / 10000.0 as decimal(18, 4)) as value,
         cast(score_units / 100.0 as decimal(9, 2)) as score,
         weight,

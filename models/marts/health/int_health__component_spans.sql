@@ -41,6 +41,7 @@ evidence_while_paying as (
         components.per,
         components.min_denominator,
         components.window_days,
+        components.is_decisive,
         -- concat makes a text of its own: of two seeds' texts in one column DuckDB 2.0.0 loses the dictionary
         -- ("changed identity after being seeded") from some thousand accounts on
         concat(
@@ -127,6 +128,7 @@ final as (
         values_on_curve.component,
         values_on_curve.place,
         values_on_curve.weight,
+        values_on_curve.is_decisive,
         values_on_curve.cause,
         values_on_curve.numerator,
         values_on_curve.denominator,

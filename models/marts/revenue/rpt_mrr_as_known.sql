@@ -25,22 +25,8 @@ as_of as (
     select * from {{ ref('dim_as_of') }}
 ),
 
-first_load as (
-    select min(known_in_load) as load_id
-    from item_states
-),
-
 states_with_knowledge as (
-    -- what the first load brought was history then, known when it was made; a pull tells it later
-    select
-        item_states.*,
-        case
-            when item_states.known_in_load > first_load.load_id then item_states.known_at
-            when item_states.event_rank < 3 then item_states.event_created_at
-            else item_states.effective_at
-        end as heard_at
-    from item_states
-    cross join first_load
+    {{ states_as_heard('item_states') }}
 ),
 
 -- only where something was heard after a month it concerns had ended was it seen otherwise then
