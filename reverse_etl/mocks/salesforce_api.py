@@ -164,8 +164,7 @@ class SalesforceApi:
                 for index, record in enumerate(records):
                     try:
                         if fault is not None and index in refused:
-                            code = fault.code or "FIELD_CUSTOM_VALIDATION_EXCEPTION"
-                            raise RecordError(code, fault.message)
+                            raise RecordError.asked_for(fault)
                         with self.store.savepoint():
                             outcome = write(index, record)
                     except RecordError as error:

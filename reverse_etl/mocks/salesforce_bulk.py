@@ -291,8 +291,7 @@ class BulkJobs:
             number = start + index + 1
             try:
                 if fault is not None and index in refused:
-                    code = fault.code or "FIELD_CUSTOM_VALIDATION_EXCEPTION"
-                    raise RecordError(code, fault.message)
+                    raise RecordError.asked_for(fault)
                 with self.store.savepoint():
                     outcome = write(row, seen)
             except RecordError as error:

@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from reverse_etl.mocks.faults import Fault
 from reverse_etl.mocks.store import Record, Store, iso_now
 
 SCHEMA_FILE = Path(__file__).with_name("salesforce_schema.yml")
@@ -38,6 +39,11 @@ class RecordError(Exception):
 
     def as_json(self) -> dict[str, Any]:
         return {"statusCode": self.code, "message": self.message, "fields": self.fields}
+
+    @classmethod
+    def asked_for(cls, fault: Fault) -> "RecordError":
+        """The refusal that a `partial` fault asks for."""
+        return cls(fault.code or "FIELD_CUSTOM_VALIDATION_EXCEPTION", fault.message)
 
 
 class RequestError(Exception):

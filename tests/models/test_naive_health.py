@@ -4,15 +4,12 @@ import csv
 import random
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import cache
-from pathlib import Path
-from tempfile import mkdtemp
 
 import duckdb
 import pytest
 
 from tests.models import naive_health as naive
-from tests.small_installation import SmallInstallation
+from tests.models.compiled_models import compiled_models
 from warehouse.settings import PROJECT_ROOT
 
 MODELS = (
@@ -62,19 +59,6 @@ PRODUCT, OTHER = ("query_run", "report_created", "dashboard_viewed", "thing_done
 FEATURES = {"query_run": "queries", "report_created": "reports", "dashboard_viewed": "dashboards"}
 
 
-@cache
-def queries() -> dict[str, str]:
-    """The models' SQL as dbt compiles it."""
-    installation = SmallInstallation(Path(mkdtemp(prefix="plg-health-")), as_of=None)
-    installation.dbt("compile", "--select", *MODELS)
-    compiled = installation.settings.dbt_target_dir / "compiled"
-    return {
-        path.stem: path.read_text()
-        for path in compiled.rglob("health/*.sql")
-        if path.stem in MODELS
-    }
-
-
 def seed_rows(name: str) -> list[dict]:
     with (PROJECT_ROOT / "seeds" / f"health_{name}.csv").open() as file:
         return list(csv.DictReader(file))
@@ -107,7 +91,9 @@ class Warehouse:
                     [list(row.values()) for row in rows],
                 )
         for name in models:
-            self.connection.execute(f"create or replace table health.{name} as {queries()[name]}")
+            self.connection.execute(
+                f"create or replace table health.{name} as {compiled_models(*MODELS)[name]}"
+            )
 
     def rows(self, sql: str) -> list[tuple]:
         return self.connection.execute(sql).fetchall()

@@ -7,15 +7,12 @@ of companies the product does not know, and things that lie ahead of now.
 import random
 from datetime import datetime, time, timedelta
 from decimal import Decimal
-from functools import cache
-from pathlib import Path
-from tempfile import mkdtemp
 
 import duckdb
 import pytest
 
 from tests.models import naive_pipeline as naive
-from tests.small_installation import SmallInstallation
+from tests.models.compiled_models import compiled_models
 
 MODELS = (
     "fct_qualifications",
@@ -68,19 +65,6 @@ CONVERSIONS = (
 )
 
 
-@cache
-def queries() -> dict[str, str]:
-    """The models' SQL as dbt compiles it."""
-    installation = SmallInstallation(Path(mkdtemp(prefix="plg-pipeline-")), as_of=None)
-    installation.dbt("compile", "--select", *MODELS)
-    compiled = installation.settings.dbt_target_dir / "compiled"
-    return {
-        path.stem: path.read_text()
-        for path in compiled.rglob("pipeline/*.sql")
-        if path.stem in MODELS
-    }
-
-
 class Pipeline:
     """The models on tables a test fills."""
 
@@ -104,7 +88,9 @@ class Pipeline:
                     [[row.get(key) for key in keys] for row in rows],
                 )
         for name in MODELS:
-            self.connection.execute(f"create or replace table pql.{name} as {queries()[name]}")
+            self.connection.execute(
+                f"create or replace table pql.{name} as {compiled_models(*MODELS)[name]}"
+            )
 
     def rows(self, sql: str) -> list[tuple]:
         return self.connection.execute(sql).fetchall()
