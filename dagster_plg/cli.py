@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from dagster_plg import model_commands, pql_commands
+from dagster_plg import crm_commands, model_commands, pql_commands
 from dagster_plg.memory import collect_rarely, end_quickly
 from warehouse.settings import Settings
 
@@ -35,6 +35,7 @@ identity = typer.Typer(help="Who is who, and how we know.", no_args_is_help=True
 app.add_typer(identity, name="identity")
 app.add_typer(model_commands.app, name="model")
 app.add_typer(pql_commands.app, name="pql")
+app.add_typer(crm_commands.app, name="crm")
 experiments = typer.Typer(help="Planning experiments.", no_args_is_help=True)
 app.add_typer(experiments, name="experiments")
 journal = typer.Typer(help="The journal for the ERP.", no_args_is_help=True)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from reverse_etl.destinations.base import CallCount, Destination
+from reverse_etl.shape import shape_reader
 from reverse_etl.specs import SyncSpec
 from warehouse.ops import OpsStore
 from warehouse.settings import Settings
@@ -42,6 +43,7 @@ def connect(
     settings: Settings, spec: SyncSpec, url: str, calls: CallCount, jobs: Any = None
 ) -> Destination:
     """The destination of a spec. Vendors' clients are imported here: they are slow to load."""
+    shape = shape_reader(spec, settings.published_path)
     match spec.destination:
         case "salesforce":
             from reverse_etl.destinations.salesforce import SalesforceDestination, SalesforceLogin
@@ -53,11 +55,11 @@ def connect(
                 settings.salesforce_username,
                 settings.salesforce_password,
             )
-            return SalesforceDestination(spec, login, calls, jobs)
+            return SalesforceDestination(spec, login, calls, jobs, shape)
         case "hubspot":
             from reverse_etl.destinations.hubspot import HubSpotDestination, HubSpotLogin
 
-            return HubSpotDestination(spec, HubSpotLogin(url, settings.hubspot_token), calls)
+            return HubSpotDestination(spec, HubSpotLogin(url, settings.hubspot_token), calls, shape)
     from reverse_etl.destinations.slack import SlackDestination
 
     return SlackDestination(spec, url, account_links(settings), calls)

@@ -127,21 +127,7 @@ def read_source(spec: SyncSpec, published: Path, scratch: Path) -> int:
                 connection.execute(f"attach {_text(str(published))} as published (read_only)")
         schema, table = spec.source.split(".")
         table_name = f"published.{_name(schema)}.{_name(table)}"
-        try:
-            # an empty select: the catalog's own views cost more than the whole comparison
-            relation = connection.sql(f"select * from {table_name} limit 0")
-        except duckdb.CatalogException:
-            raise SourceInvalid(
-                f"sync {spec.name}: the published copy has no table {spec.source}; build and "
-                "publish it first (`plg run`)"
-            ) from None
-        known = dict(zip(relation.columns, map(str, relation.types), strict=True))
-        missing = [name for name in spec.source_columns if name not in known]
-        if missing:
-            raise SourceInvalid(
-                f"sync {spec.name}: {spec.source} has no column {', '.join(missing)}; it has "
-                f"{', '.join(known)}"
-            )
+        known = table_columns(connection, spec, table_name)
         match_id = f"cast({_name(spec.match_id)} as varchar)" if spec.match_id else "null::varchar"
         connection.execute(
             f"""
@@ -159,6 +145,28 @@ def read_source(spec: SyncSpec, published: Path, scratch: Path) -> int:
         connection.execute("detach published")
         _require_keys(connection, spec)
         return connection.execute("select count(*) from source_rows").fetchone()[0]
+
+
+def table_columns(
+    connection: duckdb.DuckDBPyConnection, spec: SyncSpec, table_name: str
+) -> dict[str, str]:
+    """Column → DuckDB type of a sync's table; `SourceInvalid` where it or a column is missing."""
+    try:
+        # an empty select: the catalog's own views cost more than the whole comparison
+        relation = connection.sql(f"select * from {table_name} limit 0")
+    except duckdb.CatalogException:
+        raise SourceInvalid(
+            f"sync {spec.name}: the published copy has no table {spec.source}; build and "
+            "publish it first (`plg run`)"
+        ) from None
+    known = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    missing = [name for name in spec.source_columns if name not in known]
+    if missing:
+        raise SourceInvalid(
+            f"sync {spec.name}: {spec.source} has no column {', '.join(missing)}; it has "
+            f"{', '.join(known)}"
+        )
+    return known
 
 
 def compare(
@@ -409,14 +417,24 @@ def _field_sql(
         ]
         return _cut(f"concat({', '.join(parts)})", mapping.max_length)
     column = mapping.column or ""
-    source_type = column_types[column]
+    kind = mapped_type(spec, name, mapping, column_types)
+    return _coerced(_name(column), column_types[column], kind, mapping.max_length)
+
+
+def mapped_type(
+    spec: SyncSpec, name: str, mapping: FieldMapping, column_types: Mapping[str, str]
+) -> FieldType:
+    """The type a mapped column or template is sent with; `SourceInvalid` where none is known."""
+    if mapping.column is None:
+        return "text"
+    source_type = column_types[mapping.column]
     kind = mapping.type or ("text" if mapping.reference else _field_type(source_type))
     if kind is None:
         raise SourceInvalid(
-            f"sync {spec.name}: fields.{name}: column {column} has type {source_type}; give the "
-            "field a type (text, integer, number, boolean, date, datetime)"
+            f"sync {spec.name}: fields.{name}: column {mapping.column} has type {source_type}; "
+            "give the field a type (text, integer, number, boolean, date, datetime)"
         )
-    return _coerced(_name(column), source_type, kind, mapping.max_length)
+    return kind
 
 
 def _field_type(source_type: str) -> FieldType | None:

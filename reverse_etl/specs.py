@@ -119,6 +119,11 @@ class SyncSpec(BaseModel):
         default=None, description="what happens to a record whose row left the source"
     )
     set_fields: dict[str, str | int | float | bool] | None = None
+    answers: dict[str, FieldType] = Field(
+        default_factory=dict,
+        description="fields that people fill in over there and the read-back brings home: "
+        "`plg crm setup` creates them, nothing here writes them",
+    )
     batch_size: int | None = Field(default=None, ge=1)
     bulk_above: int = Field(
         default=5000, ge=0, description="Salesforce: more records than this go as a bulk job"
@@ -170,6 +175,9 @@ class SyncSpec(BaseModel):
             raise ValueError(f"announces: {self.announces} is not among fields")
         if self.first_run == "note" and self.mode != "insert":
             raise ValueError("first_run: note goes with mode: insert; records are compared instead")
+        written = [n for n in self.answers if n in self.fields or n in (self.set_fields or {})]
+        if written:
+            raise ValueError(f"answers are people's, not to be mapped: {', '.join(written)}")
         if self.external_id is not None and self.external_id in self.fields:
             raise ValueError(f"{self.external_id} gets record_key; take it out of fields")
         if (self.set_fields is not None) != (self.effective_delete_policy == "set_fields"):

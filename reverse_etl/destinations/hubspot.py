@@ -5,7 +5,7 @@ id. Every input carries an ``objectWriteTraceId``, without which one bad record 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,14 @@ from hubspot.crm.objects import (
 )
 
 from reverse_etl.destinations.base import Answer, CallCount, Outgoing, retry_after_seconds
+from reverse_etl.destinations.hubspot_fit import hubspot_problems
 from reverse_etl.errors import BatchRefused, Rejection, RetryLater, SessionExpired, SyncStopped
+from reverse_etl.shape import Shape, no_shape
 from reverse_etl.specs import SyncSpec
+
+_SETUP = (
+    "`plg crm setup hubspot` lists what is missing and --apply creates it; else change the mapping"
+)
 
 _CLASS_OF_CODE = {
     "PROPERTY_DOESNT_EXIST": "unknown_field",
@@ -54,13 +60,20 @@ class HubSpotDestination:
 
     is_idempotent = True
 
-    def __init__(self, spec: SyncSpec, login: HubSpotLogin, calls: CallCount | None = None):
-        self.spec, self.login = spec, login
+    def __init__(
+        self,
+        spec: SyncSpec,
+        login: HubSpotLogin,
+        calls: CallCount | None = None,
+        shape: Callable[[], Shape] = no_shape,
+    ):
+        self.spec, self.login, self.shape = spec, login, shape
         self.calls = calls or CallCount()
         # the engine retries, with the destination's own Retry-After
         client = Client.create(
             access_token=login.token, host=login.url, retry=urllib3.Retry(total=False)
         )
+        self.client = client
         self.batches = client.crm.objects.batch_api
         self.properties = client.crm.properties.core_api
 
@@ -75,23 +88,15 @@ class HubSpotDestination:
                 spec.object, _request_timeout=self.login.timeout_seconds
             )
         except Exception as error:
-            raise self._named(error, f"properties of {spec.object}") from error
-        known = {entry.name: entry for entry in answer.results}
-        problems = []
-        key = known.get(spec.external_id or "")
-        if key is None:
-            problems.append(f"no property {spec.external_id} (the external id)")
-        elif not key.has_unique_value and key.name != "email":
-            problems.append(f"{spec.external_id} does not have unique values")
-        for name in [*spec.fields, *(spec.set_fields or {})]:
-            if name not in known:
-                problems.append(f"no property {name}")
-            elif known[name].modification_metadata.read_only_value:
-                problems.append(f"property {name} cannot be written")
+            named = self.named(error, f"properties of {spec.object}")
+            if isinstance(named, BatchRefused):  # a custom object that nobody created
+                raise SyncStopped(f"{named}. {_SETUP}") from error
+            raise named from error
+        problems = hubspot_problems(spec, self.shape(), answer.results)
         if problems:
             raise SyncStopped(
                 f"HubSpot object {spec.object} does not fit {spec.name}.yml: "
-                f"{'; '.join(problems)}. Create the properties there, or change the mapping"
+                f"{'; '.join(problems)}. {_SETUP}"
             )
 
     def expect(self, total: int) -> None:
@@ -116,7 +121,7 @@ class HubSpotDestination:
         try:
             body = self._write(call, batch)
         except Exception as error:
-            raise self._named(error, what) from error
+            raise self.named(error, what) from error
         if call == "archive":
             return [Answer() for _ in batch]
         return self._answers(batch, body)
@@ -198,7 +203,7 @@ class HubSpotDestination:
 
     # errors ------------------------------------------------------------------------------
 
-    def _named(self, error: Exception, what: str) -> Exception:
+    def named(self, error: Exception, what: str) -> Exception:
         if isinstance(error, ApiException) or hasattr(error, "status"):
             return self._refusal(error, what)
         if isinstance(error, urllib3.exceptions.HTTPError | ValueError | OSError):
@@ -219,7 +224,9 @@ class HubSpotDestination:
         if status == 403:
             return SyncStopped(f"{said}; check PLG_HUBSPOT_TOKEN and the scopes of the private app")
         if status == 404:
-            return SyncStopped(f"{said}; the object does not exist or the app may not see it")
+            return SyncStopped(
+                f"{said}; the object does not exist or the app may not see it. {_SETUP}"
+            )
         return BatchRefused(said, _first_code(body))
 
 

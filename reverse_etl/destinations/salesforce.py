@@ -23,10 +23,17 @@ from reverse_etl.destinations.base import (
     retry_after_seconds,
 )
 from reverse_etl.destinations.salesforce_bulk import JOB_RECORDS, BulkLoad, Jobs
+from reverse_etl.destinations.salesforce_fit import salesforce_problems
 from reverse_etl.errors import BatchRefused, Rejection, RetryLater, SessionExpired, SyncStopped
+from reverse_etl.shape import Shape, no_shape
 from reverse_etl.specs import SyncSpec
 
 API_VERSION = "59.0"
+
+_SETUP = (
+    "`plg crm setup salesforce` lists what is missing and --apply creates it; else change the "
+    "mapping"
+)
 
 _CLASS_OF_CODE = {
     **dict.fromkeys(
@@ -102,8 +109,9 @@ class SalesforceDestination:
         login: SalesforceLogin,
         calls: CallCount | None = None,
         jobs: Jobs | None = None,
+        shape: Callable[[], Shape] = no_shape,
     ):
-        self.spec, self.login = spec, login
+        self.spec, self.login, self.shape = spec, login, shape
         self.calls = calls or CallCount()
         self.is_bulk = False
         self.bulk = BulkLoad(self._bulk_client, self._counted, jobs)
@@ -169,31 +177,11 @@ class SalesforceDestination:
     def check(self) -> None:
         spec = self.spec
         described = self._call("GET", f"sobjects/{spec.object}/describe")
-        fields = {field["name"]: field for field in described["fields"]}
-        relations = {
-            field["relationshipName"]: field
-            for field in described["fields"]
-            if field.get("relationshipName")
-        }
-        problems = []
-        key = fields.get(spec.external_id or "")
-        if key is None:
-            problems.append(f"no field {spec.external_id} (the external id)")
-        elif not key["externalId"]:
-            problems.append(f"{spec.external_id} is not marked as an external id")
-        for name, mapping in spec.fields.items():
-            if mapping.reference:
-                if name not in relations:
-                    problems.append(f"no relationship {name}")
-            elif name not in fields:
-                problems.append(f"no field {name}")
-            elif not fields[name]["updateable"]:
-                problems.append(f"field {name} cannot be written")
-        problems += [f"no field {name}" for name in spec.set_fields or {} if name not in fields]
+        problems = salesforce_problems(spec, self.shape(), described)
         if problems:
             raise SyncStopped(
                 f"Salesforce object {spec.object} does not fit {spec.name}.yml: "
-                f"{'; '.join(problems)}. Create or open the fields there, or change the mapping"
+                f"{'; '.join(problems)}. {_SETUP}"
             )
 
     def expect(self, total: int) -> None:
@@ -356,7 +344,7 @@ class SalesforceDestination:
         if error.status == 404:
             return SyncStopped(
                 f"{said}. Object {self.spec.object} or field {self.spec.external_id} is not there "
-                "or not visible to the integration user"
+                f"or not visible to the integration user. {_SETUP}"
             )
         return BatchRefused(said, code)
 

@@ -46,6 +46,19 @@ def build_router(
         times = {"startedAt": started_at, "completedAt": iso_now()}
         return JSONResponse({"status": "COMPLETE", "results": results, **times}, status)
 
+    def groups_of(name: str) -> list[str]:
+        object_type = portal.object_type(name)
+        names = dict.fromkeys(p.as_json()["groupName"] for p in object_type.properties.values())
+        made = (portal.store.document("groups") or {}).get(object_type.name, [])
+        return list(names | dict.fromkeys(made))
+
+    def add_property(name: str, given: Mapping[str, Any]) -> Any:
+        if given.get("groupName") not in groups_of(name):
+            raise PortalError(
+                400, "VALIDATION_ERROR", f"Property group {given.get('groupName')} does not exist"
+            )
+        return portal.add_property(portal.object_type(name), given)
+
     # properties
     @router.get(properties)
     async def list_properties(request: Request, name: str) -> JSONResponse:
@@ -56,17 +69,14 @@ def build_router(
     @router.post(properties)
     async def create_property(request: Request, name: str) -> JSONResponse:
         require_token(request)
-        made = portal.add_property(portal.object_type(name), await read_object(request))
+        made = add_property(name, await read_object(request))
         return JSONResponse(made.as_json(), 201)
 
     @router.post(properties + "/batch/create")
     async def create_properties(request: Request, name: str) -> JSONResponse:
         require_token(request)
         started_at = iso_now()
-        made = [
-            portal.add_property(portal.object_type(name), entry).as_json()
-            for entry in await batch(request)
-        ]
+        made = [add_property(name, entry).as_json() for entry in await batch(request)]
         return batch_answer(started_at, made, 201)
 
     @router.post(properties + "/batch/read")
@@ -87,19 +97,20 @@ def build_router(
     @router.get(properties + "/groups")
     async def list_groups(request: Request, name: str) -> JSONResponse:
         require_token(request)
-        known = portal.object_type(name).properties.values()
-        names = dict.fromkeys([p.as_json()["groupName"] for p in known])
-        names |= dict.fromkeys(portal.store.document("groups") or [])
-        return JSONResponse({"results": [_group(n) for n in names]})
+        return JSONResponse({"results": [_group(n) for n in groups_of(name)]})
 
     @router.post(properties + "/groups")
     async def create_group(request: Request, name: str) -> JSONResponse:
         require_token(request)
-        portal.object_type(name)
+        known, object_type = groups_of(name), portal.object_type(name)
         group = str((await read_object(request)).get("name") or "")
         if not group:
             raise PortalError(400, "VALIDATION_ERROR", "Invalid input JSON: name is required")
-        portal.store.keep_document("groups", [*(portal.store.document("groups") or []), group])
+        if group in known:
+            raise PortalError(409, "CONFLICT", f"Property group {group} already exists")
+        made = portal.store.document("groups") or {}
+        made[object_type.name] = [*made.get(object_type.name, []), group]
+        portal.store.keep_document("groups", made)
         return JSONResponse(_group(group), 201)
 
     @router.get(properties + "/{property_name}")

@@ -185,6 +185,11 @@ def _property(name: str, options: Mapping[str, Any]) -> Property:
     return Property(name=name, **{**options, "options": tuple(options.get("options", ()))})
 
 
+def _bare(known: ObjectType) -> ObjectType:
+    kept = {name: p for name, p in known.properties.items() if not name.startswith("plg_")}
+    return replace(known, properties=kept)
+
+
 @cache
 def association_types() -> Mapping[str, Mapping[str, tuple[int | None, int]]]:
     """By object and other object: the type ids of a primary and of a usual association."""
@@ -217,6 +222,13 @@ class Portal:
         self._changes = self.store.document("schema") or {}
         self.schema: dict[str, ObjectType] = dict(load_schema())
         ties = {name: dict(others) for name, others in association_types().items()}
+        if self._changes.get("is_bare"):
+            self.schema = {n: _bare(o) for n, o in self.schema.items() if not o.custom}
+            ties = {
+                name: {other: pair for other, pair in others.items() if other in self.schema}
+                for name, others in ties.items()
+                if name in self.schema
+            }
         for name, entry in self._changes.get("objects", {}).items():
             self.schema[name] = _object_type(name, entry)
         for key, pair in self._changes.get("associations", {}).items():
@@ -236,6 +248,12 @@ class Portal:
             own = [f"p48_{name}", f"p_{name}"] if o.custom else []
             for alias in (o.label.lower(), o.type_id, *own):
                 self._aliases[alias] = name
+
+    def make_bare(self) -> None:
+        """The portal as it is before anybody set it up: no property and no object of ours."""
+        self.store.keep_document("schema", {"is_bare": True})
+        self.store.keep_document("groups", {})
+        self._load()
 
     def _change(self, kind: str, key: str, value: Any) -> None:
         changes = {**self._changes, kind: {**self._changes.get(kind, {}), key: value}}

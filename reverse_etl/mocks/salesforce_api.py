@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from reverse_etl.mocks import salesforce_bulk, salesforce_composite
+from reverse_etl.mocks import salesforce_bulk, salesforce_composite, salesforce_metadata
 from reverse_etl.mocks.calls import CallNotes, json_body
 from reverse_etl.mocks.faults import Fault, Faults
 from reverse_etl.mocks.salesforce_org import (
@@ -25,6 +25,7 @@ from reverse_etl.mocks.salesforce_org import (
     RecordError,
     RequestError,
     format_time,
+    make_id,
     org_id,
 )
 from reverse_etl.mocks.soql import Query, compile_query
@@ -34,6 +35,7 @@ MAX_COLLECTION = 200
 DAILY_LIMIT = 100_000
 REFRESH_TOKEN = "5Aep861-plg-demo"
 PAGE_ROWS = 2000
+USER_ID = make_id("005", 62**4)  # whose token it is; no record, as real users are many
 OTHER_LIMITS = {
     "ConcurrentAsyncGetReportInstances": 200,
     "DailyBulkApiBatches": 15_000,
@@ -63,6 +65,7 @@ class SalesforceApi:
         self.store, self.faults, self.credentials = store, faults, credentials
         self.org = Org(store)
         self.bulk = salesforce_bulk.BulkJobs(self.org, faults)
+        self.deployments = salesforce_metadata.Deployments(self.org)
         self.org_id = org_id(home)
         self.sessions: set[str] = set(store.document("sessions") or [])
         self.cursors: dict[str, tuple[Query, int]] = {}
@@ -301,7 +304,16 @@ def build_router(api: SalesforceApi) -> APIRouter:
     @router.get(data)
     async def resources(request: Request, version: str) -> JSONResponse:
         api.require_session(request)
-        names = ("sobjects", "query", "queryAll", "composite", "limits", "jobs", "tooling")
+        names = (
+            "sobjects",
+            "query",
+            "queryAll",
+            "composite",
+            "limits",
+            "jobs",
+            "tooling",
+            "metadata",
+        )
         return JSONResponse({n: f"/services/data/v{version}/{n}" for n in names})
 
     @router.post("/services/oauth2/revoke")
@@ -319,7 +331,12 @@ def build_router(api: SalesforceApi) -> APIRouter:
         api.require_session(request)
         username = api.credentials.username
         return JSONResponse(
-            {"organization_id": api.org_id, "preferred_username": username, "active": True}
+            {
+                "user_id": USER_ID,
+                "organization_id": api.org_id,
+                "preferred_username": username,
+                "active": True,
+            }
         )
 
     @router.get(data + "/sobjects")
@@ -359,6 +376,7 @@ def build_router(api: SalesforceApi) -> APIRouter:
 
     router.include_router(salesforce_composite.build_router(api.store, api.require_session))
     router.include_router(salesforce_bulk.build_router(api.bulk, api.require_session))
+    router.include_router(salesforce_metadata.build_router(api.deployments, api.require_session))
 
     # collections
     @router.post(data + "/composite/sobjects")
@@ -518,7 +536,11 @@ def build_router(api: SalesforceApi) -> APIRouter:
             raise RequestError(
                 400, "FIELD_INTEGRITY_EXCEPTION", f"{field_name}: custom fields end in __c"
             )
-        org.set_field(object_type, field_name, _field_options(document.get("Metadata") or {}))
+        try:
+            options = salesforce_metadata.field_options(field_name, document.get("Metadata") or {})
+        except salesforce_metadata.ComponentError as error:
+            raise RequestError(400, "FIELD_INTEGRITY_EXCEPTION", str(error)) from None
+        org.set_field(object_type, field_name, options)
         made = {"id": f"00N{secrets.token_hex(8)[:15]}", "success": True, "errors": []}
         return JSONResponse({**made, "warnings": [], "infos": []}, 201)
 
@@ -658,46 +680,6 @@ def _replication_range(start: str, end: str) -> tuple[str, str]:
             400, "INVALID_REPLICATION_DATE", "end date must be at least one minute after the start"
         )
     return format_time(since)[:23], format_time(until)[:23]
-
-
-_METADATA_TYPES = {
-    "Text": "string",
-    "LongTextArea": "textarea",
-    "TextArea": "textarea",
-    "Email": "email",
-    "Url": "url",
-    "Phone": "phone",
-    "Number": "double",
-    "Currency": "currency",
-    "Percent": "percent",
-    "Checkbox": "boolean",
-    "Date": "date",
-    "DateTime": "datetime",
-    "Picklist": "picklist",
-    "Lookup": "reference",
-}
-
-
-def _field_options(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """A field's Metadata of the Tooling API as an entry of the schema."""
-    kind = _METADATA_TYPES.get(str(metadata.get("type")))
-    if kind is None:
-        raise RequestError(
-            400, "FIELD_INTEGRITY_EXCEPTION", f"unknown field type {metadata.get('type')}"
-        )
-    options: dict[str, Any] = {"type": kind, "label": metadata.get("label") or ""}
-    for name in ("length", "precision", "scale", "required", "unique"):
-        if name in metadata:
-            options[name] = metadata[name]
-    if metadata.get("externalId"):
-        options["external_id"] = True
-    if kind == "reference":
-        options |= {
-            "to": metadata.get("referenceTo"),
-            "relationship": metadata.get("relationshipName"),
-        }
-        options["relationship"] = f"{options['relationship']}__r"
-    return options
 
 
 def _row(

@@ -146,6 +146,22 @@ def _field(name: str, options: Mapping[str, Any]) -> Field:
     return Field(name=name, **options)
 
 
+def _bare(known: ObjectType) -> ObjectType:
+    fields = {name: f for name, f in known.fields.items() if not name.endswith("__c")}
+    return replace(known, fields=fields)
+
+
+def _custom_object(
+    name: str, number: int, label: str, plural: str, standard: ObjectType
+) -> ObjectType:
+    system = ("Id", "CreatedDate", "LastModifiedDate", "SystemModstamp", "IsDeleted", "OwnerId")
+    fields = {key: standard.fields[key] for key in system}
+    fields["Name"] = _field("Name", {"type": "string", "length": 80, "label": label})
+    return ObjectType(
+        name, f"a{number:02d}", label, plural, "Name", ("Name",), custom=True, fields=fields
+    )
+
+
 def id_suffix(id15: str) -> str:
     """The three characters that make a 15-character id safe where case is lost."""
     suffix = ""
@@ -184,15 +200,74 @@ class Org:
 
     def _load(self) -> None:
         """The schema of the file, and what was changed in this org since."""
-        self.schema: dict[str, ObjectType] = dict(load_schema())
+        self.schema: dict[str, ObjectType] = self.every_object()
+        for name, hidden in (self.store.document("hidden") or {}).items():
+            if "*" in hidden:
+                del self.schema[name]
+                continue
+            known = self.schema[name]
+            seen = {key: f for key, f in known.fields.items() if key not in hidden}
+            self.schema[name] = replace(known, fields=seen)
+
+    def every_object(self) -> dict[str, ObjectType]:
+        """All there is in this org, also what no permission shows to its user."""
+        schema = dict(load_schema())
+        if self.store.document("is_bare"):
+            schema = {name: _bare(known) for name, known in schema.items() if not known.custom}
+        for name, (number, label, plural) in (self.store.document("objects") or {}).items():
+            schema[name] = _custom_object(name, number, label, plural, schema["Opportunity"])
         for name, changed in (self.store.document("schema") or {}).items():
-            fields = dict(self.schema[name].fields)
+            fields = dict(schema[name].fields)
             for key, options in changed.items():
                 if options is None:
                     fields.pop(key, None)
                 else:
                     fields[key] = _field(key, options)
-            self.schema[name] = replace(self.schema[name], fields=fields)
+            schema[name] = replace(schema[name], fields=fields)
+        return schema
+
+    def make_bare(self) -> None:
+        """The org as it is before anybody set it up: no custom field, no custom object."""
+        for document in ("schema", "objects", "hidden", "permission_sets"):
+            self.store.keep_document(document, {})
+        self.store.keep_document("is_bare", True)
+        self._load()
+
+    def add_object(self, name: str, label: str, plural: str) -> None:
+        """A custom object, which nobody sees until a permission set says so."""
+        known = self.store.document("objects") or {}
+        number = self.store.next_number("custom_object", 50)
+        self.store.keep_document("objects", {**known, name: [number, label, plural]})
+        self.hide(name, "*")
+
+    def hide(self, object_name: str, field_name: str) -> None:
+        hidden = self.store.document("hidden") or {}
+        names = {*hidden.get(object_name, []), field_name}
+        self.store.keep_document("hidden", {**hidden, object_name: sorted(names)})
+        self._load()
+
+    def keep_permission_set(self, name: str, entry: Mapping[str, Any]) -> None:
+        """Make or replace a permission set; who has it already sees what it shows."""
+        sets = self.store.document("permission_sets") or {}
+        self.store.keep_document("permission_sets", {**sets, name: dict(entry)})
+        object_type = self.schema["PermissionSet"]
+        rows, _ = self.store.page(object_type.name, limit=-1)
+        known = next((row for row in rows if row.fields["Name"] == name), None)
+        if known is None:
+            self.create(object_type, {"Name": name, "Label": entry["label"]})
+            return
+        given, _ = self.store.page("PermissionSetAssignment", limit=-1)
+        if any(row.fields["PermissionSetId"] == known.id for row in given):
+            self._show(entry)
+
+    def _show(self, entry: Mapping[str, Any]) -> None:
+        hidden = {name: set(keys) for name, keys in (self.store.document("hidden") or {}).items()}
+        for object_name in entry["objects"]:
+            hidden.get(object_name, set()).discard("*")
+        for object_name, field_name in entry["fields"]:
+            hidden.get(object_name, set()).discard(field_name)
+        self.store.keep_document("hidden", {n: sorted(keys) for n, keys in hidden.items() if keys})
+        self._load()
 
     def set_field(
         self, object_type: ObjectType, name: str, options: Mapping[str, Any] | None
@@ -207,10 +282,6 @@ class Org:
         changes = self.store.document("schema") or {}
         changes.setdefault(object_type.name, {})[name] = options
         self.store.keep_document("schema", changes)
-        self._load()
-
-    def reset_schema(self) -> None:
-        self.store.keep_document("schema", {})
         self._load()
 
     # look-ups ------------------------------------------------------------------------
@@ -655,6 +726,11 @@ class Org:
             changed=changed,
             created_at=record.created_at if record else None,
         )
+        if object_type.name == "PermissionSetAssignment":
+            shown = self.store.get("PermissionSet", fields["PermissionSetId"])
+            sets = self.store.document("permission_sets") or {}
+            if shown is not None and shown.fields["Name"] in sets:
+                self._show(sets[shown.fields["Name"]])
         if object_type.name == "Opportunity" and any(n in changed for n in HISTORY_FIELDS):
             written = self.store.get(object_type.name, record_id)
             self._keep_stage(record_id, fields, written.updated_at)

@@ -38,6 +38,12 @@ class SchemaChange(BaseModel):
     options: dict[str, Any] = {}
 
 
+class BareSchema(BaseModel):
+    """The CRM to put back to what its vendor delivers."""
+
+    system: Literal["salesforce", "hubspot"]
+
+
 class MergedPair(BaseModel):
     """Two records of an object, one merged into the other."""
 
@@ -183,6 +189,14 @@ def _admin_router(systems: Systems) -> APIRouter:
         before = {} if known is None else {k: v for k, v in asdict(known).items() if k != "name"}
         merged = None if options is None else {"type": "string", **before, **options}
         portal.set_property(object_type, change.field, merged)
+
+    @router.post("/schema/bare", status_code=204)
+    async def bare(bare: BareSchema) -> None:
+        """As the vendor delivers it, before `plg crm setup`: none of our fields and objects."""
+        if bare.system == "salesforce":
+            systems.salesforce.org.make_bare()
+        else:
+            systems.hubspot.portal.make_bare()
 
     @router.post("/salesforce/merge")
     async def merge(pair: MergedPair) -> dict[str, int]:
