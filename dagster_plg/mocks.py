@@ -16,6 +16,7 @@ def mocks_when_used(settings: Settings) -> Iterator[None]:
             (settings.salesforce_url, settings.salesforce_enabled),
             (settings.hubspot_url, settings.hubspot_enabled),
             (settings.slack_url, settings.slack_enabled),
+            (settings.webhook_url, settings.webhook_enabled),
         )
     )
     if not used:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from reverse_etl.destinations.base import CallCount, Destination
@@ -27,8 +28,14 @@ def is_off(settings: Settings, spec: SyncSpec) -> bool:
 def destination_url(
     settings: Settings, destination: str, base_urls: Mapping[str, str] | None = None
 ) -> Iterator[str]:
-    """The URL to talk to: given, set, or that of the mocks (started for the block if needed)."""
+    """The URL to talk to: given, set, or that of the mocks (started for the block if needed).
+
+    For CSV files it is their folder.
+    """
     given = (base_urls or {}).get(destination)
+    if destination == "csv":
+        yield given or str(settings.exports_dir)
+        return
     configured = given or getattr(settings, f"{destination}_url")
     if configured != MOCK:
         yield configured.rstrip("/")
@@ -60,6 +67,14 @@ def connect(
             from reverse_etl.destinations.hubspot import HubSpotDestination, HubSpotLogin
 
             return HubSpotDestination(spec, HubSpotLogin(url, settings.hubspot_token), calls, shape)
+        case "webhook":
+            from reverse_etl.destinations.webhook import WebhookDestination
+
+            return WebhookDestination(spec, url, settings.webhook_secret, calls)
+        case "csv":
+            from reverse_etl.destinations.csv_file import CsvDestination
+
+            return CsvDestination(spec, Path(url), settings.published_path, calls)
     from reverse_etl.destinations.slack import SlackDestination
 
     return SlackDestination(spec, url, account_links(settings), calls)

@@ -36,6 +36,8 @@ _TYPES: dict[str, FieldType] = {
     **dict.fromkeys(["UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"], "integer"),
 }
 
+_EXACT_TYPES = ("DECIMAL", *(name for name, kind in _TYPES.items() if kind == "integer"))
+
 
 @dataclass(frozen=True)
 class PlannedRecord:
@@ -43,7 +45,8 @@ class PlannedRecord:
 
     ``payload`` holds all mapped fields as they should be, ``acknowledged`` as they were last
     accepted (empty for a new record). `match` is a first write to a record of the
-    destination that identity found; ``destination_id`` is its id.
+    destination that identity found; ``destination_id`` is its id. ``acknowledged_in`` is the run
+    whose write was last accepted: until then every run sends the same, afterwards another thing.
     """
 
     record_key: str
@@ -52,6 +55,7 @@ class PlannedRecord:
     payload_hash: str
     acknowledged: Mapping[str, Any] = field(default_factory=dict)
     destination_id: str | None = None
+    acknowledged_in: str = ""
 
     @property
     def changed(self) -> dict[str, Any]:
@@ -98,7 +102,7 @@ class Plan:
 
 
 def _planned(row: tuple[Any, ...]) -> PlannedRecord:
-    record_key, operation, payload, payload_hash, acknowledged, destination_id = row
+    record_key, operation, payload, payload_hash, acknowledged, destination_id, run_id = row
     return PlannedRecord(
         record_key,
         operation,
@@ -106,6 +110,7 @@ def _planned(row: tuple[Any, ...]) -> PlannedRecord:
         payload_hash or "",
         json.loads(acknowledged) if acknowledged else {},
         destination_id,
+        run_id or "",
     )
 
 
@@ -169,6 +174,17 @@ def table_columns(
     return known
 
 
+def keyed_payloads(connection: duckdb.DuckDBPyConnection, spec: SyncSpec) -> str:
+    """A select of every row's record_key and canonical payload from the published copy."""
+    schema, table = spec.source.split(".")
+    table_name = f"{_name(schema)}.{_name(table)}"
+    columns = table_columns(connection, spec, table_name)
+    return (
+        f"select cast({_name(spec.record_key)} as varchar), "
+        f"cast({payload_sql(spec, columns)} as varchar) from {table_name}"
+    )
+
+
 def compare(
     connection: duckdb.DuckDBPyConnection,
     spec: SyncSpec,
@@ -212,7 +228,8 @@ def remove_scratch(scratch: Path) -> None:
 
 
 _RECORDS = """
-select record_key, operation, payload, payload_hash, acknowledged, destination_id
+select
+    record_key, operation, payload, payload_hash, acknowledged, destination_id, acknowledged_in
 from {}
 order by send_order, record_key
 """
@@ -269,7 +286,8 @@ with
 
 ledger as (
     select
-        record_key, payload_hash, payload, destination_id, coalesce(state, 'active') as state
+        record_key, payload_hash, payload, destination_id, coalesce(state, 'active') as state,
+        run_id
     from sync_ledger
     where sync_name = $sync_name
 ),
@@ -314,6 +332,7 @@ compared as (
         -- in doubt: the whole record is sent, not what differs from an old acknowledgement
         case when in_doubt.record_key is null then ledger.payload end as acknowledged,
         coalesce(ledger.destination_id, first_matches.match_id) as destination_id,
+        ledger.run_id as acknowledged_in,
         case
             when source_rows.record_key is null and $delete_policy = 'delete' then 'delete'
             when source_rows.record_key is null and $delete_policy = 'set_fields'
@@ -347,6 +366,7 @@ select
     compared.payload_hash,
     case operation when 'unchanged' then null else acknowledged end as acknowledged,
     destination_id,
+    acknowledged_in,
     case operation
         when 'create' then 1 when 'match' then 2 when 'update' then 3 when 'close' then 4 else 5
     end as send_order
@@ -432,7 +452,12 @@ def mapped_type(
     if kind is None:
         raise SourceInvalid(
             f"sync {spec.name}: fields.{name}: column {mapping.column} has type {source_type}; "
-            "give the field a type (text, integer, number, boolean, date, datetime)"
+            "give the field a type (text, integer, number, decimal, boolean, date, datetime)"
+        )
+    if kind == "decimal" and not source_type.startswith(_EXACT_TYPES):
+        raise SourceInvalid(
+            f"sync {spec.name}: fields.{name}: column {mapping.column} has type {source_type}, "
+            "which is not exact; type decimal needs a DECIMAL or a whole number (else: number)"
         )
     return kind
 
@@ -452,6 +477,8 @@ def _coerced(column: str, source_type: str, kind: FieldType, max_length: int | N
         case "number":
             value = f"cast({column} as double)"
             return f"case when isfinite({value}) then {value} end"
+        case "decimal":
+            return f"cast({column} as varchar)"
         case "boolean":
             return f"cast({column} as boolean)"
         case "date":

@@ -8,6 +8,7 @@ A field of the destination is mapped from a column (``Email: email``) or from a 
     What: {column: account_id, reference: PLG_Account_Id__c, reference_object: Account}
     LeadSource: {constant: Product}
     Name: {template: "{name} – {tier}"}
+    amount: {column: recognised_amount, type: decimal}            # as it is: no rounding, as text
 """
 
 import re
@@ -32,14 +33,15 @@ from reverse_etl.errors import SpecError
 
 SYNCS_FOLDER = Path(__file__).with_name("syncs")
 
-Destination = Literal["salesforce", "hubspot", "slack"]
-FieldType = Literal["text", "integer", "number", "boolean", "date", "datetime"]
+Destination = Literal["salesforce", "hubspot", "slack", "webhook", "csv"]
+FieldType = Literal["text", "integer", "number", "decimal", "boolean", "date", "datetime"]
 Cadence = Literal["nightly", "every_15_minutes", "on_event"]
 
 _NAME = r"^[a-z][a-z0-9_]*$"
 _SOURCE = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
 _COLUMN = r"^[A-Za-z_][A-Za-z0-9_]*$"
-_MAX_BATCH = {"salesforce": 200, "hubspot": 100, "slack": 1}
+_MAX_BATCH = {"salesforce": 200, "hubspot": 100, "slack": 1, "webhook": 500, "csv": 100_000}
+_EXACT = ("webhook", "csv")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -103,7 +105,9 @@ class SyncSpec(BaseModel):
     description: str
     source: str = Field(pattern=_SOURCE, description="schema.table of the published copy")
     destination: Destination
-    object: str = Field(min_length=1, description="Salesforce object, HubSpot object, or channel")
+    object: str = Field(
+        min_length=1, description="Salesforce object, HubSpot object, channel, feed or file"
+    )
     external_id: str | None = Field(default=None, description="unique field that gets record_key")
     record_key: str = Field(default="record_key", pattern=_COLUMN)
     match_id: str | None = Field(
@@ -146,6 +150,10 @@ class SyncSpec(BaseModel):
     message: Literal["hot_pql", "sla_alert"] | None = Field(
         default=None, description="Slack: which message a row becomes"
     )
+    file: Literal["full", "changes"] | None = Field(
+        default=None,
+        description="CSV: the whole table whenever something changed, or the changed rows only",
+    )
     owner: str
     depends_on: tuple[str, ...] = ()
 
@@ -171,6 +179,19 @@ class SyncSpec(BaseModel):
             )
         if (self.message is None) == (self.destination == "slack"):
             raise ValueError("message goes with destination: slack, and is required there")
+        if (self.file is None) == (self.destination == "csv"):
+            raise ValueError("file goes with destination: csv, and is required there")
+        if self.file == "full" and (self.mode, self.delete_policy) != ("mirror", None):
+            raise ValueError(
+                "file: full has mode: mirror: a row that left the source leaves the file"
+            )
+        if self.destination not in _EXACT:
+            exact = [name for name, m in self.fields.items() if m.type == "decimal"]
+            if exact:
+                raise ValueError(
+                    f"type decimal is for {', '.join(_EXACT)}; a CRM wants number: "
+                    f"{', '.join(exact)}"
+                )
         if self.announces is not None and self.announces not in self.fields:
             raise ValueError(f"announces: {self.announces} is not among fields")
         if self.first_run == "note" and self.mode != "insert":

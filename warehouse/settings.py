@@ -47,6 +47,19 @@ class Settings(BaseSettings):
     slack_enabled: bool = True
     slack_url: str = Field(default="mock", description="'mock' or an incoming-webhook URL")
 
+    webhook_enabled: bool = True
+    webhook_url: str = Field(
+        default="mock", description="'mock' or a URL; {object} in it stands for the feed's name"
+    )
+    webhook_secret: str = Field(
+        default="plg-demo-webhook-secret", description="signs what is posted; empty: unsigned"
+    )
+
+    csv_enabled: bool = True
+    csv_folder: Path | None = Field(
+        default=None, description="where export files go; default HOME/exports"
+    )
+
     syncs_off: str = Field(
         default="", description="comma-separated syncs not to run (no custom objects in HubSpot)"
     )
@@ -78,7 +91,7 @@ class Settings(BaseSettings):
     ui_host: str = "127.0.0.1"
     ui_port: int = 3000
 
-    @field_validator("home", "landing", mode="after")
+    @field_validator("home", "landing", "csv_folder", mode="after")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         # a relative DuckDB path makes two warehouses, depending on the working directory
@@ -103,6 +116,10 @@ class Settings(BaseSettings):
     @property
     def published_path(self) -> Path:
         return self.home / "published" / "plg.duckdb"
+
+    @property
+    def exports_dir(self) -> Path:
+        return self.csv_folder or self.home / "exports"
 
     @property
     def dagster_dir(self) -> Path:

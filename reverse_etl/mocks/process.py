@@ -54,6 +54,10 @@ class MockUrls:
         return f"{self.root}/hubspot"
 
     @property
+    def webhook(self) -> str:
+        return f"{self.root}/sink/{{object}}"
+
+    @property
     def slack(self) -> str:
         return f"{self.root}/slack/services/T00PLG/B00PLG/plgdemowebhook"
 

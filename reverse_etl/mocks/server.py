@@ -90,7 +90,7 @@ def open_systems(settings: Settings) -> Systems:
         ),
         hubspot_api.HubSpotApi(Store(folder / "hubspot.sqlite"), faults, settings.hubspot_token),
         slack_api.SlackApi(Store(folder / "slack.sqlite"), faults),
-        sink_api.SinkApi(Store(folder / "sink.sqlite"), faults),
+        sink_api.SinkApi(Store(folder / "sink.sqlite"), faults, settings.webhook_secret),
         faults,
     )
     seed_from_landing(settings, systems.salesforce.org)

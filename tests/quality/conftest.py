@@ -544,6 +544,11 @@ create table syncs.sync_salesforce__product_users as
 create table syncs.sync_hubspot__product_users as from syncs.sync_salesforce__product_users;
 create table syncs.sync_slack__sla_alerts as
     select 'hof_1|hot|deadline' as record_key, 'hof_1' as handoff_id, 'acc_0' as account_id;
+create table syncs.sync_webhook__account_health as
+    select account_id as record_key, is_at_risk from health.fct_current_health;
+create table syncs.sync_csv__revenue_recognition as
+    select invoice_line_id || '|' || month as record_key, month, recognised_amount
+    from revenue.fct_recognition_months where month < date '2026-06-01';
 create table syncs.sync_slack__hot_pqls as
     select 'rubric_150|acc_0|2026-06-29' as record_key, 'acc_0' as account_id;
 """

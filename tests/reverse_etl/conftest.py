@@ -1,5 +1,6 @@
 """Parts for the sync tests: a published copy made by hand, the mocks on a free port."""
 
+import csv
 import json
 import socket
 import threading
@@ -116,7 +117,34 @@ USERS = """
         5::bigint as active_days_28d, 50::bigint as count_events_28d
     from range(1, {rows} + 1) as numbers(n)
 """
+HEALTH = """
+    select
+        'acc_' || n as record_key, 'Account ' || n as account_name,
+        'acc' || n || '.example' as domain, 'team' as plan, null::varchar as owner_id,
+        29.50::decimal(18, 2) as mrr,
+        71.50::decimal(9, 2) as health_score, null::decimal(9, 2) as health_change_30d,
+        'healthy' as health_band, 'steady' as health_trend, date '2026-01-01' as health_band_since,
+        false as is_at_risk, 'seats' as top_risk, 'unused_seats' as risk_cause,
+        '2 of 9 seats used.' as risk_reason, 'Call.' as risk_action,
+        null::varchar as expansion_item_id, null::varchar as expansion_kind,
+        null::varchar as expansion_team, null::varchar as expansion_reason,
+        null::decimal(9, 2) as expansion_points, null::date as expansion_expires_date,
+        0::bigint as count_expansion_items
+    from range(1, {rows} + 1) as numbers(n)
+"""
+RECOGNITION = """
+    select
+        'il_' || n || '|2026-01' as record_key, date '2026-01-01' as month,
+        'il_' || n as invoice_line_id, 'in_' || n as invoice_id, 'cus_1' as customer_id,
+        'acc_1' as account_id, 'Account 1' as account_name, 'team' as plan_key,
+        'invoice' as source, 'recurring' as line_type, 'EUR' as currency,
+        -123456789012345.675::decimal(21, 3) as recognised_amount_native,
+        10.10::decimal(18, 2) as recognised_amount, 0.00::decimal(18, 2) as reversed_amount
+    from range(1, {rows} + 1) as numbers(n)
+"""
 TABLES = {
+    "sync_webhook__account_health": HEALTH,
+    "sync_csv__revenue_recognition": RECOGNITION,
     "sync_salesforce__tasks": TASKS.format(high="High", due="date '2026-01-30' as due_date"),
     "sync_hubspot__tasks": TASKS.format(
         high="HIGH", due="timestamp '2026-01-30 10:00:00' as due_at"
@@ -165,6 +193,14 @@ class Home:
             connection.execute("use syncs")
             connection.execute(statement)
 
+    def files(self, name: str) -> list[list[dict[str, str]]]:
+        """The rows of every CSV file of a table, in the order of the files' names."""
+        found = []
+        for path in sorted((self.settings.exports_dir / name).glob("*.csv")):
+            with path.open(encoding="utf-8", newline="") as file:
+                found.append(list(csv.DictReader(file)))
+        return found
+
     def ops(self, query: str) -> list[tuple[Any, ...]]:
         with OpsStore(self.settings.ops_path).connection() as connection:
             return connection.execute(query).fetchall()
@@ -189,6 +225,7 @@ class Mocks:
             "salesforce": f"{self.root}/salesforce",
             "hubspot": f"{self.root}/hubspot",
             "slack": f"{self.root}/slack/services/T00PLG/B00PLG/plgdemowebhook",
+            "webhook": f"{self.root}/sink/{{object}}",
         }
 
     def get(self, path: str, **options: Any) -> httpx.Response:
@@ -242,6 +279,11 @@ class Mocks:
 
     def store(self, system: str) -> Any:
         return self.app.state.systems.by_name[system].store
+
+    def feed(self, name: str) -> dict[str, dict[str, Any]]:
+        """The live records of a webhook's feed, by key."""
+        records, _ = self.store("sink").page(name, limit=-1)
+        return {record.id: record.fields for record in records}
 
     def write_calls(self, system: str) -> int:
         calls = self.store(system).rows("calls", limit=10_000)

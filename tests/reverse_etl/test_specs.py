@@ -30,6 +30,7 @@ def written(folder: Path, **changes: object) -> Path:
 def test_the_shipped_specs_load_in_an_order_that_respects_their_dependencies() -> None:
     names = list(load_specs())
     assert sorted(names) == [
+        "csv_revenue_recognition",
         *(
             f"{crm}_{name}"
             for crm, of_accounts in (("hubspot", "companies"), ("salesforce", "accounts"))
@@ -39,6 +40,7 @@ def test_the_shipped_specs_load_in_an_order_that_respects_their_dependencies() -
         ),
         "slack_hot_pqls",
         "slack_sla_alerts",
+        "webhook_account_health",
     ]  # fmt: skip
     assert names.index("salesforce_accounts") < names.index("salesforce_contacts")
     assert names.index("salesforce_accounts") < names.index("salesforce_pqls")
