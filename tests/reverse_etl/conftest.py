@@ -201,6 +201,11 @@ class Home:
                 found.append(list(csv.DictReader(file)))
         return found
 
+    def forget(self, table: str) -> None:
+        """Empty a table of the operations store, as if nothing had been written there."""
+        with OpsStore(self.settings.ops_path).connection() as connection:
+            connection.execute(f"delete from {table}")
+
     def ops(self, query: str) -> list[tuple[Any, ...]]:
         with OpsStore(self.settings.ops_path).connection() as connection:
             return connection.execute(query).fetchall()
