@@ -48,6 +48,7 @@ def one_line(report: SyncReport) -> str:
         f"{report.status}; {report.source_rows:,} rows: {report.planned_creates:,} to create, "
         f"{report.planned_updates:,} to update, {report.planned_deletes:,} to delete, "
         f"{report.unchanged:,} unchanged"
+        + (f", {report.held_back:,} held back without consent" if report.held_back else "")
     )
     sent = (
         f"; {report.accepted:,} accepted, {report.rejected:,} refused "

@@ -66,7 +66,12 @@ def connect(
         case "hubspot":
             from reverse_etl.destinations.hubspot import HubSpotDestination, HubSpotLogin
 
-            return HubSpotDestination(spec, HubSpotLogin(url, settings.hubspot_token), calls, shape)
+            token = HubSpotLogin(url, settings.hubspot_token)
+            if spec.audience is not None:
+                from reverse_etl.destinations.hubspot_audience import HubSpotAudience
+
+                return HubSpotAudience(spec, spec.audience, token, calls)
+            return HubSpotDestination(spec, token, calls, shape)
         case "webhook":
             from reverse_etl.destinations.webhook import WebhookDestination
 

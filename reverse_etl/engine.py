@@ -75,6 +75,7 @@ class SyncReport:
     planned_deletes: int = 0
     unchanged: int = 0
     dismissed: int = 0
+    held_back: int = 0
     accepted: int = 0
     rejected: int = 0
     api_calls: int = 0
@@ -267,6 +268,7 @@ def _with_plan(report: SyncReport, plan: Plan) -> SyncReport:
         planned_deletes=counts.deletes,
         unchanged=counts.unchanged,
         dismissed=counts.dismissed,
+        held_back=counts.held_back,
         sample=plan.sample,
     )
 

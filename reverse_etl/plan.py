@@ -69,7 +69,10 @@ class PlannedRecord:
 
 @dataclass(frozen=True)
 class PlanCounts:
-    """What a plan would do, in records; ``noted``: history a first run does not send."""
+    """What a plan would do, in records.
+
+    ``noted``: history a first run does not send; ``held_back``: rows without consent.
+    """
 
     source_rows: int = 0
     creates: int = 0
@@ -78,6 +81,7 @@ class PlanCounts:
     unchanged: int = 0
     dismissed: int = 0
     noted: int = 0
+    held_back: int = 0
 
     @property
     def to_send(self) -> int:
@@ -143,9 +147,14 @@ def read_source(spec: SyncSpec, published: Path, scratch: Path) -> int:
                     {match_id} as match_id,
                     cast({payload_sql(spec, known)} as varchar) as payload
                 from {table_name}
+                where {_has_consent(spec)}
             )
             select record_key, match_id, payload, md5(payload) as payload_hash from payloads
             """
+        )
+        connection.execute(
+            f"create table held_back as select count(*) as count_rows from {table_name} "
+            f"where not {_has_consent(spec)}"
         )
         connection.execute("detach published")
         _require_keys(connection, spec)
@@ -181,8 +190,14 @@ def keyed_payloads(connection: duckdb.DuckDBPyConnection, spec: SyncSpec) -> str
     columns = table_columns(connection, spec, table_name)
     return (
         f"select cast({_name(spec.record_key)} as varchar), "
-        f"cast({payload_sql(spec, columns)} as varchar) from {table_name}"
+        f"cast({payload_sql(spec, columns)} as varchar) from {table_name} "
+        f"where {_has_consent(spec)}"
     )
+
+
+def _has_consent(spec: SyncSpec) -> str:
+    """A condition; unknown is no consent."""
+    return f"coalesce(cast({_name(spec.consent)} as boolean), false)" if spec.consent else "true"
 
 
 def compare(
@@ -330,7 +345,9 @@ compared as (
         source_rows.payload,
         source_rows.payload_hash,
         -- in doubt: the whole record is sent, not what differs from an old acknowledgement
-        case when in_doubt.record_key is null then ledger.payload end as acknowledged,
+        case
+            when in_doubt.record_key is null or source_rows.record_key is null then ledger.payload
+        end as acknowledged,
         coalesce(ledger.destination_id, first_matches.match_id) as destination_id,
         ledger.run_id as acknowledged_in,
         case
@@ -407,6 +424,7 @@ def _counts(connection: duckdb.DuckDBPyConnection, source_rows: int) -> PlanCoun
         unchanged=by_operation.get("unchanged", 0),
         dismissed=by_operation.get("dismissed", 0),
         noted=by_operation.get("noted", 0),
+        held_back=connection.execute("select count_rows from scratch.held_back").fetchone()[0],
     )
 
 

@@ -92,6 +92,15 @@ class FieldMapping(BaseModel):
         return parts
 
 
+class Audience(BaseModel):
+    """A HubSpot list that rows are memberships of; both are among ``fields``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    list: str = Field(description="field with the name of the list")
+    member: str = Field(description="field, and unique property, by which the member is found")
+
+
 def _as_mapping(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
 
@@ -139,6 +148,15 @@ class SyncSpec(BaseModel):
     empty_source: Literal["stop", "allow"] = Field(
         default="stop", description="stop: an empty source with records synced earlier is an error"
     )
+    consent: str | None = Field(
+        default=None,
+        pattern=_COLUMN,
+        description="boolean column: a row where it is not true is held back; one that was synced "
+        "has left the source",
+    )
+    audience: Audience | None = Field(
+        default=None, description="HubSpot: each row is a member of a list"
+    )
     announces: str | None = Field(
         default=None,
         description="field with the id of what the record tells of; when each was first "
@@ -169,6 +187,8 @@ class SyncSpec(BaseModel):
         if self.destination == "slack":
             if self.mode != "insert":
                 raise ValueError("a Slack sync has mode: insert (each row is posted once)")
+        elif self.audience is not None:
+            self._require_audience(self.audience)
         elif self.external_id is None:
             raise ValueError(
                 "external_id is required: the unique field of the object that holds record_key"
@@ -216,6 +236,17 @@ class SyncSpec(BaseModel):
             raise ValueError(f"batch_size {self.batch_size} is above {self.destination}'s {limit}")
         return self
 
+    def _require_audience(self, audience: Audience) -> None:
+        if self.destination != "hubspot" or self.object not in ("contacts", "companies"):
+            raise ValueError("audience goes with destination: hubspot, object: contacts, companies")
+        unmapped = [n for n in (audience.list, audience.member) if n not in self.fields]
+        if unmapped:
+            raise ValueError(f"audience: {', '.join(unmapped)} is not among fields")
+        if (self.mode, self.effective_delete_policy) != ("mirror", "delete"):
+            raise ValueError("an audience has mode: mirror: whose row left, leaves the list")
+        if self.external_id is not None:
+            raise ValueError("an audience has no external_id; its members are found by member")
+
     @property
     def effective_delete_policy(self) -> Literal["keep", "delete", "set_fields"]:
         return self.delete_policy or ("delete" if self.mode == "mirror" else "keep")
@@ -228,7 +259,7 @@ class SyncSpec(BaseModel):
     @property
     def source_columns(self) -> list[str]:
         """Every column of the source it reads."""
-        names = [self.record_key, *([self.match_id] if self.match_id else [])]
+        names = [self.record_key, *(n for n in (self.match_id, self.consent) if n)]
         for mapping in self.fields.values():
             names += mapping.columns
         return list(dict.fromkeys(names))

@@ -53,7 +53,12 @@ def set_up(
     `DestinationError` where the CRM refuses.
     """
     specs = load_specs(specs_folder) if specs_folder else load_specs()
-    chosen = [s for s in specs.values() if s.destination == crm and is_enabled(settings, s)]
+    chosen = [
+        spec
+        for spec in specs.values()
+        # an audience makes its lists itself
+        if spec.destination == crm and spec.audience is None and is_enabled(settings, spec)
+    ]
     if not chosen:
         return SetupReport(crm, message="no sync of it is switched on")
     syncs = [(spec, read_shape(spec, settings.published_path)) for spec in chosen]

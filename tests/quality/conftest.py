@@ -544,6 +544,8 @@ create table syncs.sync_salesforce__product_users as
 create table syncs.sync_hubspot__product_users as from syncs.sync_salesforce__product_users;
 create table syncs.sync_slack__sla_alerts as
     select 'hof_1|hot|deadline' as record_key, 'hof_1' as handoff_id, 'acc_0' as account_id;
+create table syncs.sync_hubspot__audiences as
+    select 'dormant|per_0' as record_key, 'given' as consent, true as has_consent;
 create table syncs.sync_webhook__account_health as
     select account_id as record_key, is_at_risk from health.fct_current_health;
 create table syncs.sync_csv__revenue_recognition as

@@ -346,6 +346,8 @@ SYNCS_DAMAGE = {
     "slack_sla_alerts_one_a_hand_off": "insert into syncs.sync_slack__sla_alerts by name "
     "select * replace ('hof_1|hot|warning' as record_key) from syncs.sync_slack__sla_alerts",
     "slack_sla_alerts_still_untouched": "update pql.fct_handoffs set status = 'engaged'",
+    "hubspot_audiences_consent_kept": "update syncs.sync_hubspot__audiences "
+    "set consent = 'withdrawn'",
     "webhook_account_health_risk_agrees": "update syncs.sync_webhook__account_health "
     "set is_at_risk = false",
     "csv_revenue_recognition_agrees": "delete from syncs.sync_csv__revenue_recognition "

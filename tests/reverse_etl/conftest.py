@@ -15,6 +15,7 @@ import httpx
 import pytest
 import uvicorn
 
+from reverse_etl.mocks.hubspot_lists_api import Lists
 from reverse_etl.mocks.server import create_app
 from warehouse.ops import OpsStore
 from warehouse.settings import Settings
@@ -142,7 +143,15 @@ RECOGNITION = """
         10.10::decimal(18, 2) as recognised_amount, 0.00::decimal(18, 2) as reversed_amount
     from range(1, {rows} + 1) as numbers(n)
 """
+AUDIENCES = """
+    select
+        'dormant|p' || n || '@acc.example' as record_key, 'dormant' as audience,
+        'PLG: dormant' as list_name, 'per_' || n as person_id, 'p' || n || '@acc.example' as email, 'given' as consent,
+        true as has_consent
+    from range(1, {rows} + 1) as numbers(n)
+"""
 TABLES = {
+    "sync_hubspot__audiences": AUDIENCES,
     "sync_webhook__account_health": HEALTH,
     "sync_csv__revenue_recognition": RECOGNITION,
     "sync_salesforce__tasks": TASKS.format(high="High", due="date '2026-01-30' as due_date"),
@@ -284,6 +293,16 @@ class Mocks:
 
     def store(self, system: str) -> Any:
         return self.app.state.systems.by_name[system].store
+
+    def list_members(self, name: str) -> list[str]:
+        """E-mail addresses of a HubSpot list's members; none where there is no such list."""
+        lists = Lists(self.app.state.systems.hubspot.portal)
+        found = [one for one in lists.search("") if one["name"] == name]
+        if not found:
+            return []
+        members = lists.members(found[0]["listId"], "", 1000)["results"]
+        store = self.store("hubspot")
+        return [store.get("contacts", m["recordId"]).fields["email"] for m in members]
 
     def feed(self, name: str) -> dict[str, dict[str, Any]]:
         """The live records of a webhook's feed, by key."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from reverse_etl.engine import run_sync
-from tests.reverse_etl.destination_contract import DestinationContract, Held, Killed
+from reverse_etl.mocks.hubspot_lists_api import Lists
+from tests.reverse_etl.destination_contract import ODD, DestinationContract, Held, Killed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +71,63 @@ class TestHubSpot(DestinationContract):
     def held(self, home: Home, mocks: Mocks) -> Held:
         records, _ = mocks.store("hubspot").page("companies", limit=-1)
         return [(r.fields["plg_account_id"], r.fields) for r in records]
+
+
+class TestAudience(DestinationContract):
+    """A record is a membership of a list, of a contact that is there already."""
+
+    sync, system = "hubspot_audiences", "hubspot"
+    column, field, key = "list_name", "list_name", "dormant|p{}@acc.example"
+    wrong, wrong_words = {"hubspot_token": "x"}, "PLG_HUBSPOT_TOKEN"
+
+    @pytest.fixture(autouse=True)
+    def contacts(self, mocks: Mocks) -> None:
+        for number in (1, 2, 3):
+            self.make_contact(mocks, number)
+
+    @staticmethod
+    def make_contact(mocks: Mocks, number: int) -> None:
+        properties = {"email": f"p{number}@acc.example"}
+        path = "/crm/v3/objects/contacts"
+        mocks.hubspot("POST", path, json={"properties": properties}).raise_for_status()
+
+    def held(self, home: Home, mocks: Mocks) -> Held:
+        names = [one["name"] for one in Lists(mocks.app.state.systems.hubspot.portal).search("")]
+        return [
+            (f"dormant|{email}", {"list_name": name})
+            for name in names
+            for email in mocks.list_members(name)
+        ]
+
+    def test_a_refused_record_is_listed_and_tried_again_by_the_next_run(
+        self, home: Home, mocks: Mocks, specs: Path
+    ) -> None:
+        self.publish(home)
+        portal = mocks.app.state.systems.hubspot.portal
+        gone = portal.find(portal.object_type("contacts"), "p2@acc.example", "email")
+        mocks.hubspot("DELETE", f"/crm/v3/objects/contacts/{gone.id}").raise_for_status()
+        report = self.run(home, mocks, specs)
+        assert (report.status, report.accepted, report.rejected) == ("partial", 2, 1)
+        assert "no contacts with email p2@acc.example" in report.rejections[0]["message"]
+        self.make_contact(mocks, 2)
+        assert self.run(home, mocks, specs).accepted == 1
+        self.assert_each_once(home, mocks)
+
+    # whose row left has left the list
+    test_a_row_that_left_is_kept_where_the_spec_says_so = None
+
+    def test_odd_letters_arrive_as_they_are_long_text_is_cut_and_null_is_empty(
+        self, home: Home, mocks: Mocks, specs: Path
+    ) -> None:
+        self.publish(home)
+        self.change(home, "list_name", ODD, number=1)
+        home.change(
+            f"update {self.table} set email = null where record_key = 'dormant|p3@acc.example'"
+        )
+        report = self.run(home, mocks, specs)
+        assert (report.status, report.accepted, report.rejected) == ("partial", 2, 1)
+        assert self.fields_of(home, mocks, 1) == {"list_name": ODD}
+        assert "email (empty)" in report.rejections[0]["message"]
 
 
 class TestWebhook(DestinationContract):

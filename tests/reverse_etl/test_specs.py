@@ -31,6 +31,7 @@ def test_the_shipped_specs_load_in_an_order_that_respects_their_dependencies() -
     names = list(load_specs())
     assert sorted(names) == [
         "csv_revenue_recognition",
+        "hubspot_audiences",
         *(
             f"{crm}_{name}"
             for crm, of_accounts in (("hubspot", "companies"), ("salesforce", "accounts"))
