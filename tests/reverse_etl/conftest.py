@@ -146,7 +146,8 @@ RECOGNITION = """
 AUDIENCES = """
     select
         'dormant|p' || n || '@acc.example' as record_key, 'dormant' as audience,
-        'PLG: dormant' as list_name, 'per_' || n as person_id, 'p' || n || '@acc.example' as email, 'given' as consent,
+        'PLG: dormant' as list_name, 'per_' || n as person_id,
+        'p' || n || '@acc.example' as email, 'given' as consent,
         true as has_consent
     from range(1, {rows} + 1) as numbers(n)
 """
