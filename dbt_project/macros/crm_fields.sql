@@ -55,6 +55,7 @@
             'is_converted': [['IsConverted'], []],
             'converted_date': [['ConvertedDate'], []],
             'converted_account_record_id': [['ConvertedAccountId'], []],
+            'converted_contact_record_id': [['ConvertedContactId'], []],
             'converted_opportunity_record_id': [['ConvertedOpportunityId'], []],
             'is_opted_out_of_email': [['HasOptedOutOfEmail'], ['properties.hs_email_optout']],
             'is_opted_out_of_calls': [['DoNotCall'], ['properties.plg_do_not_call']],

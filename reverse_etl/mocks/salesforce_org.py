@@ -436,6 +436,8 @@ class Org:
             raise RecordError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", [])
         if record.is_deleted:
             raise RecordError("ENTITY_IS_DELETED", "entity is deleted", [])
+        if record.fields.get("IsConverted"):
+            raise RecordError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
         fields = {**record.fields, **values}
         self._check(object_type, fields, record_id, values)
         fields = {name: value for name, value in fields.items() if value not in (None, "")}
@@ -523,6 +525,21 @@ class Org:
         kept = {**loser.fields, **master.fields}
         self._write(object_type, master_id, kept, "merge", master.fields, master)
         return moved
+
+    def convert(self, lead_id: str) -> dict[str, str]:
+        """Turn a lead into a contact of a new account; fields of ours stay behind on the lead."""
+        leads = self.schema["Lead"]
+        lead = self.store.get("Lead", lead_id)
+        if lead is None or lead.fields.get("IsConverted"):
+            raise RecordError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
+        account = self.create(self.schema["Account"], {"Name": lead.fields["Company"]}).id
+        names = ("FirstName", "LastName", "Email", "Title", "OwnerId")
+        person = {name: lead.fields[name] for name in names if name in lead.fields}
+        contact = self.create(self.schema["Contact"], {**person, "AccountId": account}).id
+        became = {"ConvertedAccountId": account, "ConvertedContactId": contact}
+        fields = {**lead.fields, **became, "IsConverted": True}
+        self._write(leads, lead_id, fields, "convert", lead.fields, lead)
+        return became
 
     def seed(self, object_type: ObjectType, raw: Mapping[str, Any]) -> None:
         """Put a record as it is (demo data): no rule is checked, unknown columns are left out."""

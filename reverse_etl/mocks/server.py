@@ -205,6 +205,13 @@ def _admin_router(systems: Systems) -> APIRouter:
         with org.store.transaction():
             return {"moved": org.merge(org.object_type(pair.object), pair.master, pair.loser)}
 
+    @router.post("/salesforce/convert/{lead_id}")
+    async def convert(lead_id: str) -> dict[str, str]:
+        """What a rep does with a lead in the browser (over the API it is SOAP only)."""
+        org = systems.salesforce.org
+        with org.store.transaction():
+            return org.convert(lead_id)
+
     @router.post("/salesforce/undelete/{name}/{record_id}", status_code=204)
     async def undelete(name: str, record_id: str) -> None:
         org = systems.salesforce.org

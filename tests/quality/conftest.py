@@ -526,6 +526,11 @@ create table syncs.sync_salesforce__contacts as
         primary_account_id as account_id, person_id || '@example.com' as email,
         'Unknown' as last_name
     from core.dim_people where primary_account_id is not null;
+create table syncs.sync_salesforce__leads as
+    from syncs.sync_salesforce__contacts where false;
+insert into syncs.sync_salesforce__leads by name
+    select 'per_lead' as record_key, account_id, email, last_name
+    from syncs.sync_salesforce__contacts limit 1;
 create table syncs.sync_salesforce__pqls as
     select 'rubric_150|acc_0' as record_key, 'acc_0' as account_id, 'hot' as tier;
 create table syncs.sync_hubspot__companies as

@@ -333,6 +333,8 @@ SYNCS_DAMAGE = {
     "set email = 'nobody at example' where record_key = 'per_1'",
     "salesforce_contacts_name_present": "update syncs.sync_salesforce__contacts "
     "set last_name = null",
+    "salesforce_leads_no_contact": "update syncs.sync_salesforce__leads "
+    "set record_key = (select min(record_key) from syncs.sync_salesforce__contacts)",
     "hubspot_contacts_known_accounts": "update syncs.sync_hubspot__contacts "
     "set account_id = 'acc_x'",
     "hubspot_pqls_tier_known": "update syncs.sync_hubspot__pqls set tier = 'on'",

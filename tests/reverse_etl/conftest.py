@@ -151,7 +151,17 @@ AUDIENCES = """
         true as has_consent
     from range(1, {rows} + 1) as numbers(n)
 """
+LEADS = """
+    select
+        'per_' || n as record_key, null::varchar as crm_record_id, 'acc_1' as account_id,
+        'p' || n || '@acc.example' as email, 'First ' || n as first_name, 'Last' as last_name,
+        'Analyst' as title, 'Account 1' as company, timestamp '2026-01-01 10:00:00' as signed_up_at,
+        null::timestamp as activated_at, timestamp '2026-01-31 12:00:00' as last_seen_at,
+        false as is_activated
+    from range(1, {rows} + 1) as numbers(n)
+"""
 TABLES = {
+    "sync_salesforce__leads": LEADS,
     "sync_hubspot__audiences": AUDIENCES,
     "sync_webhook__account_health": HEALTH,
     "sync_csv__revenue_recognition": RECOGNITION,

@@ -24,6 +24,7 @@ final as (
         coalesce({{ crm_field('leads', 'is_converted', 'bool') }}, false) as is_converted,
         try_cast(substr({{ crm_field('leads', 'converted_date') }}, 1, 10) as date) as converted_date,
         {{ clean_text(crm_field('leads', 'converted_account_record_id')) }} as converted_account_record_id,
+        {{ clean_text(crm_field('leads', 'converted_contact_record_id')) }} as converted_contact_record_id,
         {{ clean_text(crm_field('leads', 'converted_opportunity_record_id')) }} as converted_opportunity_record_id,
         {{ crm_field('leads', 'mql_at', 'time') }} as mql_at,
         {{ crm_field('leads', 'sql_at', 'time') }} as sql_at,
