@@ -399,6 +399,7 @@ def test_both_crms_hold_exactly_what_the_sync_models_say(demo_run):
     for crm, object_name, key, source, column in [
         ("salesforce", "Account", "PLG_Account_Id__c", "salesforce__accounts", "record_key"),
         ("salesforce", "Contact", "PLG_Person_Id__c", "salesforce__contacts", "record_key"),
+        ("salesforce", "Lead", "PLG_Person_Id__c", "salesforce__leads", "record_key"),
         ("salesforce", "PQL__c", "PLG_PQL_Key__c", "salesforce__pqls", "record_key"),
         ("hubspot", "companies", "plg_account_id", "hubspot__companies", "record_key"),
         ("hubspot", "contacts", "email", "hubspot__contacts", "record_key"),

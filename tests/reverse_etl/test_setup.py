@@ -52,6 +52,8 @@ def test_a_crm_as_delivered_stops_the_sync_then_setup_makes_every_sync_succeed(
     mocks.post("/admin/schema/bare", json={"system": crm}).raise_for_status()
     publish_one_row_each(home)
     for spec in syncs_of(crm):
+        if spec.audience is not None:
+            continue  # it wants nothing but the vendor's own e-mail
         report = run_sync(home.settings, spec.name, base_urls=mocks.urls)
         assert (report.status, report.accepted) == ("failed", 0)
         assert f"plg crm setup {crm}" in str(report.message), report.message

@@ -1,4 +1,4 @@
--- Nobody is lost or doubled between the people a CRM may hold and the two lists of contacts.
+-- Nobody is lost or doubled between the people a CRM may hold and the lists of contacts and leads.
 with
 
 people as (
@@ -6,7 +6,9 @@ people as (
 ),
 
 salesforce as (
-    select * from {{ ref('sync_salesforce__contacts') }}
+    select record_key from {{ ref('sync_salesforce__contacts') }}
+    union all
+    select record_key from {{ ref('sync_salesforce__leads') }}
 ),
 
 hubspot as (
@@ -17,6 +19,7 @@ counts as (
     select
         (select count(*) from people) as count_people,
         (select count(*) from salesforce) as count_salesforce,
+        (select count(distinct record_key) from salesforce) as count_salesforce_people,
         (select count(distinct email) from people) as count_emails,
         (select count(*) from hubspot) as count_hubspot
 )
@@ -25,4 +28,5 @@ select *
 from counts
 where
     count_people <> count_salesforce
+    or count_people <> count_salesforce_people
     or count_emails <> count_hubspot

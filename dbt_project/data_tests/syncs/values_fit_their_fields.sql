@@ -9,6 +9,10 @@ contacts as (
     select * from {{ ref('sync_salesforce__contacts') }}
 ),
 
+leads as (
+    select * from {{ ref('sync_salesforce__leads') }}
+),
+
 pqls as (
     select * from {{ ref('sync_salesforce__pqls') }}
 )
@@ -21,3 +25,6 @@ where length(email) > 80 or length(first_name) > 40 or length(last_name) > 80 or
 union all
 select record_key from pqls
 where length(name) > 80 or length(reason) > 255
+union all
+select record_key from leads
+where length(email) > 80 or length(first_name) > 40 or length(last_name) > 80 or length(company) > 255
