@@ -326,6 +326,14 @@ in_doubt as (
         and dead_letters.run_id is distinct from in_flight.run_id
 ),
 
+-- a record that comes back after it was deleted is another one than the first
+deleted as (
+    select record_key, max_by(run_id, sent_at) as run_id
+    from sync_records
+    where sync_name = $sync_name and operation = 'delete' and status = 'accepted'
+    group by record_key
+),
+
 taken_ids as (
     select distinct destination_id from ledger where destination_id is not null
 ),
@@ -349,7 +357,7 @@ compared as (
             when in_doubt.record_key is null or source_rows.record_key is null then ledger.payload
         end as acknowledged,
         coalesce(ledger.destination_id, first_matches.match_id) as destination_id,
-        ledger.run_id as acknowledged_in,
+        coalesce(ledger.run_id, deleted.run_id) as acknowledged_in,
         case
             when source_rows.record_key is null and $delete_policy = 'delete' then 'delete'
             when source_rows.record_key is null and $delete_policy = 'set_fields'
@@ -368,6 +376,7 @@ compared as (
     full join ledger on ledger.record_key = source_rows.record_key
     left join first_matches on first_matches.record_key = source_rows.record_key
     left join in_doubt on in_doubt.record_key = ledger.record_key
+    left join deleted on deleted.record_key = source_rows.record_key
 )
 
 select

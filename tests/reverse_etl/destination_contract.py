@@ -165,6 +165,9 @@ class DestinationContract:
         assert (report.status, report.planned_deletes, report.accepted) == ("succeeded", 1, 1)
         self.assert_each_once(home, mocks, rows=2)
         assert self.run(home, mocks, specs).api_calls == 0
+        self.publish(home)  # and comes back as it was
+        assert self.run(home, mocks, specs).planned_creates == 1
+        self.assert_each_once(home, mocks)
 
     def test_a_row_that_left_is_kept_where_the_spec_says_so(
         self, home: Home, mocks: Mocks, tmp_path: Path
