@@ -149,12 +149,12 @@ class HubSpotAudience(HubSpotDestination):
     def _list_id(self, name: str) -> str:
         if name not in self._list_ids:
             type_id = OBJECT_TYPES[self.spec.object]
-            try:
-                found = self._counted(
-                    f"list {name!r}",
-                    lambda: self.lists.get_by_name(name, type_id, _request_timeout=self._seconds),
-                )
-            except _NoSuchList:
+            found = self._counted(
+                f"list {name!r}",
+                lambda: self.lists.get_by_name(name, type_id, _request_timeout=self._seconds),
+                none_where_absent=True,
+            )
+            if found is None:
                 request = ListCreateRequest(
                     name=name, object_type_id=type_id, processing_type="MANUAL"
                 )
@@ -172,18 +172,21 @@ class HubSpotAudience(HubSpotDestination):
     def _seconds(self) -> float:
         return self.login.timeout_seconds
 
-    def _counted(self, what: str, call: Callable[[], Any], *, is_write: bool = False) -> Any:
+    def _counted(
+        self,
+        what: str,
+        call: Callable[[], Any],
+        *,
+        is_write: bool = False,
+        none_where_absent: bool = False,
+    ) -> Any:
         self.calls.count(is_write=is_write)
         try:
             return call()
         except Exception as error:
-            if getattr(error, "status", None) == 404 and what.startswith("list "):
-                raise _NoSuchList from error
+            if none_where_absent and getattr(error, "status", None) == 404:
+                return None
             named = self.named(error, what)
             if isinstance(named, DestinationError):
                 raise named from error
             raise
-
-
-class _NoSuchList(Exception):
-    """HubSpot has no list of this name."""
