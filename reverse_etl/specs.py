@@ -207,6 +207,7 @@ class SyncSpec(BaseModel):
             )
         if self.destination not in _EXACT:
             exact = [name for name, m in self.fields.items() if m.type == "decimal"]
+            exact += [name for name, kind in self.answers.items() if kind == "decimal"]
             if exact:
                 raise ValueError(
                     f"type decimal is for {', '.join(_EXACT)}; a CRM wants number: "
@@ -216,6 +217,8 @@ class SyncSpec(BaseModel):
             raise ValueError(f"announces: {self.announces} is not among fields")
         if self.first_run == "note" and self.mode != "insert":
             raise ValueError("first_run: note goes with mode: insert; records are compared instead")
+        if self.answers and (self.destination not in ("salesforce", "hubspot") or self.audience):
+            raise ValueError("answers are fields of a CRM's object")
         written = [n for n in self.answers if n in self.fields or n in (self.set_fields or {})]
         if written:
             raise ValueError(f"answers are people's, not to be mapped: {', '.join(written)}")

@@ -23,6 +23,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -57,6 +58,8 @@ class WebhookDestination:
     ):
         self.spec, self.secret, self.clock = spec, secret, clock
         self.url = url.replace("{object}", spec.object)
+        # many a receiver's URL is its password: messages name the host alone
+        self.host = urlsplit(self.url).netloc.rpartition("@")[2]
         self.calls = calls or CallCount()
         self.http = httpx.Client(
             timeout=30, trust_env=not is_loopback(self.url), verify=self.url.startswith("https:")
@@ -106,7 +109,7 @@ class WebhookDestination:
         try:
             answer = self.http.post(self.url, content=body, headers=headers)
         except httpx.HTTPError as error:
-            raise RetryLater(f"webhook {self.url}: {error or type(error).__name__}") from error
+            raise RetryLater(f"webhook at {self.host}: {error or type(error).__name__}") from error
         if not answer.is_success:
             raise self._refusal(answer)
         return _answers(batch, answer)
@@ -116,7 +119,7 @@ class WebhookDestination:
 
     def _refusal(self, answer: httpx.Response) -> Exception:
         status = answer.status_code
-        said = f"webhook {self.url} says {status}: {answer.text[:200]}"
+        said = f"webhook at {self.host} says {status}: {answer.text[:200]}"
         if status in _BRIEFLY_DOWN or status >= 500:
             return RetryLater(said, retry_after_seconds(answer.headers))
         if status in _BAD_BATCH:

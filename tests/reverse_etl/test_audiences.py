@@ -141,6 +141,7 @@ def test_setup_leaves_lists_to_the_sync(home: Home, mocks: Mocks) -> None:
         ({"audience": {"list": "list_name", "member": "nope"}}, "nope is not among fields"),
         ({"object": "tasks"}, "audience goes with destination: hubspot"),
         ({"external_id": "plg_key"}, "an audience has no external_id"),
+        ({"answers": {"plg_x": "text"}}, "answers are fields of a CRM's object"),
         ({"audience": {"list": "list_name"}}, "audience.member: is missing"),
     ],
 )

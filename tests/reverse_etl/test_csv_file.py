@@ -157,3 +157,7 @@ def test_decimal_is_not_for_a_crm(tmp_path: Path) -> None:
     folder = changed_spec(tmp_path / "specs", "salesforce_accounts", fields=fields)
     with pytest.raises(SpecError, match="type decimal is for webhook, csv"):
         read_spec(folder / "salesforce_accounts.yml")
+    answers = {"PLG_Answer__c": "decimal"}
+    folder = changed_spec(tmp_path / "more", "salesforce_accounts", answers=answers)
+    with pytest.raises(SpecError, match="a CRM wants number: PLG_Answer__c"):
+        read_spec(folder / "salesforce_accounts.yml")

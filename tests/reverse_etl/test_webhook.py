@@ -151,9 +151,12 @@ def answered(status: int, text: str = "") -> list[Answer]:
     [(429, RetryLater), (503, RetryLater), (408, RetryLater), (413, BatchRefused),
      (422, BatchRefused), (401, SyncStopped), (404, SyncStopped), (302, SyncStopped)],
 )  # fmt: skip
-def test_what_a_receiver_answers_says_what_to_do(status: int, error: type[Exception]) -> None:
-    with pytest.raises(error):
+def test_what_a_receiver_answers_says_what_to_do_and_not_its_secret_path(
+    status: int, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match=f"webhook at 127.0.0.1:[0-9]+ says {status}") as raised:
         answered(status)
+    assert "account_health" not in str(raised.value)
 
 
 def test_a_receiver_that_says_nothing_of_records_has_accepted_all() -> None:
