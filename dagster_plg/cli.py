@@ -369,6 +369,7 @@ def sync(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the plan, send nothing.")
     ] = False,
+    reason: Annotated[str, typer.Option(help="With release: why the plan is right.")] = "",
     as_json: JsonFlag = False,
 ) -> None:
     """Send what changed to the destinations. `plg sync status` and `plg sync dead-letters` show;
@@ -395,7 +396,8 @@ def sync(
         return
     if action == "release" and not rest:
         raise _fail("name the sync to release: plg sync release NAME", code=2)
-    again = {"retry": retry_dead_letters, "release": release_sync}.get(action)
+    release = partial(release_sync, reason=reason)
+    again = {"retry": retry_dead_letters, "release": release}.get(action)
     reports = run_syncs(
         settings, rest if again else names or [], again or partial(run_sync, dry_run=dry_run)
     )

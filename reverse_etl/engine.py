@@ -22,8 +22,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import duckdb
 from filelock import FileLock, Timeout
 
+from reverse_etl.breaker import Planned, Release, has_grown, note_release, require_stopped
 from reverse_etl.connect import connect, destination_url, is_enabled, is_off
 from reverse_etl.destinations.base import Answer, CallCount, Destination, Outgoing
 from reverse_etl.errors import (
@@ -114,7 +116,7 @@ def run_sync(
     progress: Progress | None = None,
     *,
     base_urls: Mapping[str, str] | None = None,
-    release: bool = False,
+    release: Release | None = None,
     only_dead_letters: bool = False,
     specs_folder: Path | None = None,
     clock: Callable[[], datetime] = utc_now,
@@ -124,7 +126,7 @@ def run_sync(
     """Bring a destination up to date with its published table.
 
     ``progress(done, total)`` is called after each batch. ``base_urls`` (destination → URL)
-    overrides settings. ``release`` lets a plan pass that the circuit breaker stopped.
+    overrides settings. ``release`` lets the plan pass that the circuit breaker stopped.
 
     Returns a report also when the destination failed (``status`` failed, partial); raises
     `SyncError` where there is nothing to report on: an unknown or wrong spec, a missing source,
@@ -146,10 +148,19 @@ def run_sync(
             try:
                 source_rows = read_source(spec, settings.published_path, scratch)
                 with ops.connection() as connection:
-                    plan = compare(connection, spec, scratch, source_rows, released=True)
+                    plan = compare(connection, spec, scratch, source_rows)
             finally:
                 remove_scratch(scratch)
-            return replace(_with_plan(report, plan), status="planned")
+            would_stop = f"would be stopped: {'; '.join(plan.why_stopped)}"
+            return replace(
+                _with_plan(report, plan),
+                status="planned",
+                message=would_stop if plan.why_stopped else None,
+            )
+        seen = None
+        if release is not None:
+            with ops.connection() as connection:
+                seen = require_stopped(connection, spec)
         log = RunLog(ops, spec, uuid4().hex, clock(), clock, settings.now_set)
         report = replace(report, run_id=log.run_id, started_at=log.started_at)
         sending = Sending(spec, log, sleep, chance or random.Random())
@@ -165,18 +176,19 @@ def run_sync(
                     spec,
                     scratch,
                     source_rows,
-                    released=release,
                     only_dead_letters=only_dead_letters,
                 )
+                report = _with_plan(report, plan)
+                log.counted(connection, plan)
+                _break(connection, log, plan, release, seen)
                 log.planned(connection, plan, is_complete=not only_dead_letters)
-            report = _with_plan(report, plan)
             if plan.counts.to_send:
                 with destination_url(settings, spec.destination, base_urls) as url:
                     sending.run(connect(settings, spec, url, sending.calls, log), plan, progress)
             status = "partial" if sending.rejected else "succeeded"
             message = sending.summary() if sending.rejected else _noted(plan)
-            if release:
-                message = f"released by a person{f'; {message}' if message else ''}"
+            if release is not None:
+                message = f"released by {release.by}{f'; {message}' if message else ''}"
         except DestinationError as error:
             message = str(error)
         except SyncError as error:
@@ -209,6 +221,28 @@ def run_sync(
             api_calls=sending.calls.all,
             write_calls=sending.calls.writes,
             rejections=sending.rejections,
+        )
+
+
+def _break(
+    connection: duckdb.DuckDBPyConnection,
+    log: RunLog,
+    plan: Plan,
+    release: Release | None,
+    seen: Planned | None,
+) -> None:
+    """Stop a plan that looks wrong, unless a person has let this very one pass."""
+    name, reasons = log.spec.name, list(plan.why_stopped)
+    if release is not None and seen is not None:
+        grown = has_grown(log.spec, seen, plan.counts.by_operation)
+        if reasons and grown is None:
+            note_release(connection, log.spec, log.run_id, release, reasons, log.now())
+            return
+        reasons += [grown] if reasons and grown else []
+    if reasons:
+        raise BreakerTripped(
+            f"sync {name}: {'; '.join(reasons)}. Nothing was sent. `plg sync {name} --dry-run` "
+            f"shows the plan; if it is right, let it pass: `plg sync release {name}`"
         )
 
 

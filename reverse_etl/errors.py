@@ -10,7 +10,7 @@ DestinationError            something the destination said
 SyncError                   something on our side, before anything is sent
   ├─ SpecError              a sync specification is wrong: file, key, what is allowed
   ├─ SourceInvalid          the published table is missing or breaks the sync's assumptions
-  ├─ BreakerTripped         the plan looks wrong (an empty source); released by a person
+  ├─ BreakerTripped         the plan looks wrong (`reverse_etl.breaker`); released by a person
   └─ SyncBusy               the same sync runs already
 """
 

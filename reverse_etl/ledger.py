@@ -88,27 +88,24 @@ class RunLog:
             },
         )
 
-    def planned(
-        self, connection: duckdb.DuckDBPyConnection, plan: Plan, *, is_complete: bool
-    ) -> None:
-        """Note the plan's counts, and the history a first run leaves unsent; a complete plan also
-        closes dead letters it does not send.
-
-        Their row left the source, or came back to what the destination holds.
-        """
+    def counted(self, connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+        """Note the plan's counts, sent or not."""
         counts = plan.counts
+        planned = [counts.creates, counts.updates, counts.deletes, counts.unchanged]
         connection.execute(
             "update sync_runs set planned_creates = ?, planned_updates = ?, "
             "planned_deletes = ?, planned_unchanged = ? where run_id = ? and sync_name = ?",
-            [
-                counts.creates,
-                counts.updates,
-                counts.deletes,
-                counts.unchanged,
-                self.run_id,
-                self.spec.name,
-            ],
+            [*planned, self.run_id, self.spec.name],
         )
+
+    def planned(
+        self, connection: duckdb.DuckDBPyConnection, plan: Plan, *, is_complete: bool
+    ) -> None:
+        """Note what is set out to be sent, and the history a first run leaves unsent; a complete
+        plan also closes dead letters it does not send.
+
+        Their row left the source, or came back to what the destination holds.
+        """
         path = str(plan.path).replace("'", "''")
         connection.execute(f"attach '{path}' as scratch (read_only)")
         self._set_out(connection, is_complete=is_complete)

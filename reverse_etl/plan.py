@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import duckdb
 
-from reverse_etl.errors import BreakerTripped, SourceInvalid
+from reverse_etl.breaker import Planned, why_stopped
+from reverse_etl.errors import SourceInvalid
 from reverse_etl.specs import FieldMapping, FieldType, SyncSpec
 from warehouse.ops import retry_while_locked
 
@@ -87,6 +88,11 @@ class PlanCounts:
     def to_send(self) -> int:
         return self.creates + self.updates + self.deletes
 
+    @property
+    def by_operation(self) -> Planned:
+        """For the circuit breaker."""
+        return Planned(self.creates, self.updates, self.deletes)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -94,6 +100,7 @@ class Plan:
 
     counts: PlanCounts
     path: Path
+    why_stopped: tuple[str, ...] = ()
     sample: list[dict[str, Any]] = field(default_factory=list)
 
     def records(self) -> Iterator[PlannedRecord]:
@@ -206,21 +213,19 @@ def compare(
     scratch: Path,
     source_rows: int,
     *,
-    released: bool = False,
     only_dead_letters: bool = False,
 ) -> Plan:
     """Compare ``scratch``, as `read_source` left it, with the ledger behind ``connection``.
 
-    What is to be sent stays in ``scratch``. Raises `BreakerTripped` where an empty source would
-    be a surprise.
+    What is to be sent stays in ``scratch``. The plan says where the circuit breaker would stop it.
     """
-    _break_on_empty(connection, spec, source_rows, released)
     connection.execute(f"attach {_text(str(scratch))} as scratch")
     try:
         parameters = _plan_parameters(spec, only_dead_letters)
         parameters["is_history"] = spec.first_run == "note" and _is_first_run(connection, spec)
         connection.execute(_PLANNED, parameters)
         counts = _counts(connection, source_rows)
+        reasons = why_stopped(connection, spec, source_rows, counts.by_operation)
         connection.execute("drop table scratch.source_rows")
         sample = connection.execute(f"{_RECORDS.format('scratch.planned')} limit 5").fetchall()
     finally:
@@ -229,6 +234,7 @@ def compare(
     return Plan(
         counts,
         scratch,
+        tuple(reasons),
         [
             {"record_key": r.record_key, "operation": r.operation, "fields": r.changed}
             for r in shown
@@ -264,22 +270,6 @@ def _require_keys(connection: duckdb.DuckDBPyConnection, spec: SyncSpec) -> None
         raise SourceInvalid(
             f"sync {spec.name}: {spec.record_key} of {spec.source} is not unique, for example "
             f"{', '.join(map(repr, repeated))}"
-        )
-
-
-def _break_on_empty(
-    connection: duckdb.DuckDBPyConnection, spec: SyncSpec, source_rows: int, released: bool
-) -> None:
-    if source_rows or released or spec.empty_source == "allow":
-        return
-    synced = connection.execute(
-        "select count(*) from sync_ledger where sync_name = ?", [spec.name]
-    ).fetchone()[0]
-    if synced:
-        raise BreakerTripped(
-            f"sync {spec.name}: {spec.source} is empty, but {synced} record(s) were synced "
-            "earlier. Nothing was sent. If the source is rightly empty, release it: "
-            f"`plg sync release {spec.name}`"
         )
 
 

@@ -105,6 +105,26 @@ def _as_mapping(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
 
 
+class Breaker(BaseModel):
+    """Plans that are not sent before a person has looked at them; shares are of what is synced.
+
+    ``null`` for a share: any number may be.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    create: float | None = Field(default=1.0, gt=0, description="largest share of new records")
+    update: float | None = Field(
+        default=None, gt=0, description="largest share changed; most nights change most records"
+    )
+    delete: float | None = Field(default=0.3, gt=0, description="largest share deleted or closed")
+    least: int = Field(default=100, ge=1, description="fewer records than this never trip it")
+    score: str | None = Field(default=None, description="field whose distribution is watched")
+    score_jump: float = Field(
+        default=0.3, gt=0, le=1, description="largest Kolmogorov-Smirnov distance of it"
+    )
+
+
 class SyncSpec(BaseModel):
     """One sync: which published table goes to which object, and under which rules."""
 
@@ -157,6 +177,7 @@ class SyncSpec(BaseModel):
     audience: Audience | None = Field(
         default=None, description="HubSpot: each row is a member of a list"
     )
+    breaker: Breaker = Field(default=Breaker(), description="when a plan waits for a person")
     announces: str | None = Field(
         default=None,
         description="field with the id of what the record tells of; when each was first "
@@ -213,6 +234,8 @@ class SyncSpec(BaseModel):
                     f"type decimal is for {', '.join(_EXACT)}; a CRM wants number: "
                     f"{', '.join(exact)}"
                 )
+        if self.breaker.score is not None and self.breaker.score not in self.fields:
+            raise ValueError(f"breaker.score: {self.breaker.score} is not among fields")
         if self.announces is not None and self.announces not in self.fields:
             raise ValueError(f"announces: {self.announces} is not among fields")
         if self.first_run == "note" and self.mode != "insert":
@@ -296,7 +319,10 @@ def _problem(entry: Mapping[str, Any]) -> str:
         case "missing":
             return f"{where}: is missing"
         case "extra_forbidden":
-            parent = FieldMapping if len(entry["loc"]) > 1 else SyncSpec
+            inside = {"fields": FieldMapping, "breaker": Breaker}
+            parent = (
+                inside.get(str(entry["loc"][0]), SyncSpec) if len(entry["loc"]) > 1 else SyncSpec
+            )
             return f"{where}: is not a key; allowed are {', '.join(parent.model_fields)}"
         case "string_pattern_mismatch":
             return f"{where}: {entry['input']!r} does not have the form {context['pattern']}"

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from getpass import getuser
 from typing import Any
 
+from reverse_etl.breaker import Release
 from reverse_etl.connect import is_enabled
 from reverse_etl.engine import Progress, SyncReport, run_sync
 from reverse_etl.errors import SyncError
@@ -156,6 +158,11 @@ def release_sync(
     name: str,
     progress: Progress | None = None,
     base_urls: Mapping[str, str] | None = None,
+    *,
+    by: str | None = None,
+    reason: str = "",
 ) -> SyncReport:
-    """Run a sync that the circuit breaker stopped; the run's message says it was released."""
-    return run_sync(settings, name, progress=progress, release=True, base_urls=base_urls)
+    """Run a sync that the circuit breaker stopped, once; ``ops.sync_releases`` says who let it pass
+    (``by``, default the user of this machine) and why. `SyncError` where it was not stopped."""
+    release = Release(by or getuser(), reason)
+    return run_sync(settings, name, progress=progress, release=release, base_urls=base_urls)

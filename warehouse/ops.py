@@ -168,6 +168,18 @@ OPS_TABLES: Mapping[str, OpsTable] = {
         },
         key=("run_id", "sync_name"),
     ),
+    "sync_releases": OpsTable(
+        "One row per run a person let pass although the circuit breaker had stopped it.",
+        {
+            "run_id": "VARCHAR",
+            "sync_name": "VARCHAR",
+            "released_by": "VARCHAR",
+            "reason": "VARCHAR",
+            "stopped_because": "VARCHAR",
+            "released_at": "TIMESTAMP",
+        },
+        key=("run_id", "sync_name"),
+    ),
     "sync_records": OpsTable(
         "One row per record sent in a run of a sync.",
         {

@@ -505,6 +505,7 @@ def test_types_are_coerced_and_texts_cut_to_the_destinations_length(
         tmp_path / "specs",
         "salesforce_accounts",
         match_id=None,
+        breaker={},
         fields={
             "Name": {"template": "{account_name} – {plan}", "max_length": 12},
             "NumberOfEmployees": {"column": "employees", "type": "integer"},
