@@ -363,7 +363,7 @@ def sync(
         list[str] | None,
         typer.Argument(
             help="Syncs to run (default: all), or: status | dead-letters [NAME] | retry NAME… | "
-            "dismiss NAME KEY… | release NAME…"
+            "dismiss NAME KEY… | release NAME… | reconcile [NAME…]"
         ),
     ] = None,
     dry_run: Annotated[
@@ -374,8 +374,15 @@ def sync(
 ) -> None:
     """Send what changed to the destinations. `plg sync status` and `plg sync dead-letters` show;
     `plg sync retry` resends refused records, `plg sync dismiss` gives some up until their row
-    changes; `plg sync release` sends a plan the circuit breaker stopped."""
-    from dagster_plg.sync_commands import print_sync, run_syncs, show_dead_letters, show_status
+    changes; `plg sync release` sends a plan the circuit breaker stopped; `plg sync reconcile` reads
+    the destinations back and says what is not as it was sent."""
+    from dagster_plg.sync_commands import (
+        print_sync,
+        reconcile_syncs,
+        run_syncs,
+        show_dead_letters,
+        show_status,
+    )
     from reverse_etl.engine import run_sync
     from reverse_etl.status import dismiss_dead_letter, release_sync, retry_dead_letters
 
@@ -386,6 +393,10 @@ def sync(
         return
     if action == "dead-letters":
         show_dead_letters(settings, rest, out, as_json)
+        return
+    if action == "reconcile":
+        if not reconcile_syncs(settings, rest, out, as_json):
+            raise _fail("too many records differ from what was sent: ops.sync_drift lists them")
         return
     if action == "dismiss":
         if len(rest) < 2:

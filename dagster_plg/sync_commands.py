@@ -10,9 +10,12 @@ from rich.table import Table
 
 from dagster_plg.mocks import mocks_when_used
 from quality.gates import require_gate
+from reverse_etl.connect import is_enabled
 from reverse_etl.engine import SyncReport
-from reverse_etl.specs import load_specs
+from reverse_etl.reconcile import reconcilable, reconcile
+from reverse_etl.specs import find_spec, load_specs
 from reverse_etl.status import list_dead_letters, sync_status
+from warehouse.ops import utc_now
 from warehouse.settings import Settings
 
 
@@ -68,7 +71,8 @@ def print_sync(report: SyncReport, console: Console) -> None:
 
 def show_status(settings: Settings, console: Console, as_json: bool) -> None:
     """The last run of every sync and its refused records."""
-    rows = [asdict(row) for row in sync_status(settings)]
+    statuses = sync_status(settings)
+    rows = [asdict(row) | {"flags": row.flags(utc_now())} for row in statuses]
     letters = list_dead_letters(settings)
     if as_json:
         print(json.dumps({"syncs": rows, "dead_letters": letters}, indent=2, default=str))
@@ -81,12 +85,48 @@ def show_status(settings: Settings, console: Console, as_json: bool) -> None:
     for row in rows:
         table.add_row(*("" if row[column] is None else str(row[column]) for column in columns))
     console.print(table)
+    for row in statuses:
+        for flag in row.flags(utc_now()):
+            console.print(f"{row.sync_name}: {flag}", style="bold red", highlight=False)
     for letter in letters[:20]:
         console.print(
             f"{letter['sync_name']} {letter['record_key']}: {letter['error_class']}: "
             f"{letter['message']} ({letter['attempts']} attempts) → {letter['next_action']}",
             highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
+
+
+def reconcile_syncs(settings: Settings, names: list[str], console: Console, as_json: bool) -> bool:
+    """Read destinations back (all syncs that can be, when none is named) and say what differs;
+    True where nowhere too much does."""
+    chosen = _checked(names) if names else reconcilable()
+    with mocks_when_used(settings):
+        found = [
+            reconcile(settings, name)
+            for name in chosen
+            if names or is_enabled(settings, find_spec(name))
+        ]
+    if as_json:
+        print(json.dumps([asdict(one) | {"share": one.share} for one in found], default=str))
+        return not any(one.is_red_flag for one in found)
+    for one in found:
+        next_run = "written again" if one.on_drift == "overwrite" else "left as they are"
+        what = f"{one.differing:,} differ ({one.share:.1%}), {next_run} by the next run"
+        console.print(
+            f"{one.sync_name}: {one.records:,} records read in {one.api_calls:,} calls; "
+            f"{what if one.drifts else 'all as sent'}",
+            style="bold red" if one.is_red_flag else None, highlight=False, soft_wrap=True,
+        )  # fmt: skip
+        for drift in one.drifts[:5]:
+            said = (
+                "is not there any more"
+                if drift.field is None
+                else f"{drift.field} is {drift.theirs!r}, sent was {drift.ours!r}"
+            )
+            console.print(
+                f"    {drift.record_key}: {said}", highlight=False, markup=False, soft_wrap=True
+            )
+    return not any(one.is_red_flag for one in found)
 
 
 def show_dead_letters(

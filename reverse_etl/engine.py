@@ -143,7 +143,7 @@ def run_sync(
         return replace(report, message=f"{what} is switched off ({switch})")
     ops = OpsStore(settings.ops_path)
     scratch = settings.home / "sync" / f"{spec.name}.plan.duckdb"
-    with _only_run(settings, spec):
+    with only_run(settings, spec):
         if dry_run:
             try:
                 source_rows = read_source(spec, settings.published_path, scratch)
@@ -253,7 +253,7 @@ def _noted(plan: Plan) -> str | None:
 
 
 @contextmanager
-def _only_run(settings: Settings, spec: SyncSpec) -> Iterator[None]:
+def only_run(settings: Settings, spec: SyncSpec) -> Iterator[None]:
     """Two runs of one sync never overlap; the kernel frees the lock of a killed one."""
     path = settings.home / "sync" / f"{spec.name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)

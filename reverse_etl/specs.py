@@ -177,6 +177,11 @@ class SyncSpec(BaseModel):
     audience: Audience | None = Field(
         default=None, description="HubSpot: each row is a member of a list"
     )
+    on_drift: Literal["overwrite", "keep"] = Field(
+        default="overwrite",
+        description="what the next run does with fields that `plg sync reconcile` found edited "
+        "and with records it found deleted",
+    )
     breaker: Breaker = Field(default=Breaker(), description="when a plan waits for a person")
     announces: str | None = Field(
         default=None,
@@ -319,7 +324,7 @@ def _problem(entry: Mapping[str, Any]) -> str:
         case "missing":
             return f"{where}: is missing"
         case "extra_forbidden":
-            inside = {"fields": FieldMapping, "breaker": Breaker}
+            inside = {"fields": FieldMapping, "breaker": Breaker, "audience": Audience}
             parent = (
                 inside.get(str(entry["loc"][0]), SyncSpec) if len(entry["loc"]) > 1 else SyncSpec
             )

@@ -10,11 +10,14 @@ from reverse_etl.breaker import Release
 from reverse_etl.connect import is_enabled
 from reverse_etl.engine import Progress, SyncReport, run_sync
 from reverse_etl.errors import SyncError
+from reverse_etl.reconcile import RED_FLAG
 from reverse_etl.specs import find_spec, load_specs
 from warehouse.ops import OpsStore, utc_now
 from warehouse.settings import Settings
 
 RELIABILITY_DAYS = 30
+RELIABILITY_TARGET = 0.99
+OLDEST_UNSYNCED = timedelta(hours=4)
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,30 @@ class SyncStatus:
     oldest_dead_letter_at: datetime | None
     accepted_30d: int
     rejected_30d: int
+    unsynced_since: datetime | None
+    """Since when a change waits: the oldest open refusal, or the first run that did not get
+    through after the last one that did."""
+    mismatch: float | None
+    """Share of records that differed when the destination was last read back."""
+    mismatch_read_at: datetime | None
 
     @property
     def reliability(self) -> float | None:
         """Accepted records as a share of those answered in the last 30 days."""
         answered = self.accepted_30d + self.rejected_30d
         return self.accepted_30d / answered if answered else None
+
+    def flags(self, now: datetime) -> list[str]:
+        """What a person should look at, a few words each."""
+        found = []
+        if self.reliability is not None and self.reliability < RELIABILITY_TARGET:
+            found.append(f"reliability {self.reliability:.1%}, under {RELIABILITY_TARGET:.0%}")
+        if self.unsynced_since is not None and now - self.unsynced_since > OLDEST_UNSYNCED:
+            hours = (now - self.unsynced_since) / timedelta(hours=1)
+            found.append(f"a change waits for {hours:.0f} h")
+        if self.mismatch is not None and self.mismatch > RED_FLAG:
+            found.append(f"{self.mismatch:.0%} of the records differ from what was sent")
+        return found
 
 
 _STATUS = """
@@ -75,6 +96,28 @@ letters as (
     group by sync_name
 ),
 
+-- runs after the last one that got through
+waiting as (
+    select runs.sync_name, min(runs.started_at) as since
+    from sync_runs as runs
+    left join (
+        select sync_name, max(started_at) as started_at
+        from sync_runs
+        where status in ('succeeded', 'partial')
+        group by sync_name
+    ) as through
+        on through.sync_name = runs.sync_name
+    where runs.status in ('failed', 'stopped', 'interrupted')
+        and (through.started_at is null or runs.started_at > through.started_at)
+    group by runs.sync_name
+),
+
+readings as (
+    select sync_name, read_at, records_differing / nullif(records, 0) as mismatch
+    from sync_reconciliations
+    qualify row_number() over (partition by sync_name order by read_at desc) = 1
+),
+
 names as (
     select unnest($names) as sync_name
 )
@@ -83,12 +126,15 @@ select
     names.sync_name, last_runs.status, last_runs.started_at, last_runs.finished_at,
     last_runs.message, last_runs.accepted, last_runs.rejected, last_runs.api_calls,
     coalesce(in_step.records, 0), coalesce(letters.letters, 0), letters.oldest_at,
-    coalesce(recent.accepted, 0), coalesce(recent.rejected, 0)
+    coalesce(recent.accepted, 0), coalesce(recent.rejected, 0),
+    least(letters.oldest_at, waiting.since), readings.mismatch, readings.read_at
 from names
 left join last_runs using (sync_name)
 left join recent using (sync_name)
 left join in_step using (sync_name)
 left join letters using (sync_name)
+left join waiting using (sync_name)
+left join readings using (sync_name)
 """
 
 

@@ -180,6 +180,32 @@ OPS_TABLES: Mapping[str, OpsTable] = {
         },
         key=("run_id", "sync_name"),
     ),
+    "sync_reconciliations": OpsTable(
+        "One row per reading of a destination: how many records were compared, how many differed.",
+        {
+            "reconciliation_id": "VARCHAR",
+            "sync_name": "VARCHAR",
+            "records": "BIGINT",
+            "records_differing": "BIGINT",
+            "records_missing": "BIGINT",
+            "api_calls": "BIGINT",
+            "read_at": "TIMESTAMP",
+        },
+        key=("reconciliation_id",),
+    ),
+    "sync_drift": OpsTable(
+        "One row per field the last reading found to be other than what was acknowledged.",
+        {
+            "sync_name": "VARCHAR",
+            "record_key": "VARCHAR",
+            "field": "VARCHAR",  # null: the record is not there any more
+            "ours": "JSON",
+            "theirs": "JSON",
+            "on_drift": "VARCHAR",  # overwrite, keep: what the next run does
+            "reconciliation_id": "VARCHAR",
+            "read_at": "TIMESTAMP",
+        },
+    ),
     "sync_records": OpsTable(
         "One row per record sent in a run of a sync.",
         {

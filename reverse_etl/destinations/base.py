@@ -6,7 +6,7 @@ or retries. It raises the errors of `reverse_etl.errors`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from reverse_etl.errors import Rejection
 from reverse_etl.plan import PlannedRecord
@@ -76,6 +76,24 @@ class Destination(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A record the destination acknowledged."""
+
+    record_key: str
+    destination_id: str
+
+
+@runtime_checkable
+class ReadsBack(Protocol):
+    """A destination whose records can be read again."""
+
+    records_per_read: int
+
+    def read(self, known: Sequence[Known], fields: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """Current values by the record's id, in one HTTP call; who is gone is left out."""
 
 
 def retry_after_seconds(headers: Mapping[str, str] | None) -> float | None:

@@ -16,9 +16,16 @@ from hubspot.crm.objects import (
     BatchInputSimplePublicObjectBatchInput,
     BatchInputSimplePublicObjectBatchInputUpsert,
     BatchInputSimplePublicObjectId,
+    BatchReadInputSimplePublicObjectId,
 )
 
-from reverse_etl.destinations.base import Answer, CallCount, Outgoing, retry_after_seconds
+from reverse_etl.destinations.base import (
+    Answer,
+    CallCount,
+    Known,
+    Outgoing,
+    retry_after_seconds,
+)
 from reverse_etl.destinations.hubspot_fit import hubspot_problems
 from reverse_etl.errors import BatchRefused, Rejection, RetryLater, SessionExpired, SyncStopped
 from reverse_etl.shape import Shape, no_shape
@@ -59,6 +66,7 @@ class HubSpotDestination:
     """One object of a HubSpot portal."""
 
     is_idempotent = True
+    records_per_read = 100
 
     def __init__(
         self,
@@ -125,6 +133,21 @@ class HubSpotDestination:
         if call == "archive":
             return [Answer() for _ in batch]
         return self._answers(batch, body)
+
+    def read(self, known: Sequence[Known], fields: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        self.calls.count(is_write=False)
+        wanted = BatchReadInputSimplePublicObjectId(
+            inputs=[{"id": entry.destination_id} for entry in known],
+            properties=list(fields),
+            properties_with_history=[],
+        )
+        what = f"reading of {len(known)} {self.spec.object}"
+        try:
+            response = self.batches.read(self.spec.object, wanted, **self._options())
+        except Exception as error:
+            raise self.named(error, what) from error
+        results = json.loads(response.data).get("results") or []
+        return {result["id"]: result["properties"] for result in results}
 
     def close(self) -> None:
         self.batches.api_client.rest_client.pool_manager.clear()

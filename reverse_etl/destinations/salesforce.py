@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -18,6 +18,7 @@ from simple_salesforce.bulk2 import _Bulk2Client
 from reverse_etl.destinations.base import (
     Answer,
     CallCount,
+    Known,
     Outgoing,
     is_loopback,
     retry_after_seconds,
@@ -102,6 +103,7 @@ class SalesforceDestination:
     """One object of a Salesforce org."""
 
     is_idempotent = True
+    records_per_read = 200  # as many ids as fit into the address of a query
 
     def __init__(
         self,
@@ -223,6 +225,12 @@ class SalesforceDestination:
             _answer(result, by_id=call == "update") if result else Answer(rejection=_no_answer())
             for result in results
         ]
+
+    def read(self, known: Sequence[Known], fields: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        ids = ", ".join(f"'{entry.destination_id}'" for entry in known)
+        query = f"SELECT Id, {', '.join(fields)} FROM {self.spec.object} WHERE Id IN ({ids})"
+        answer = self._call("GET", f"query/?{urlencode({'q': query})}")
+        return {record["Id"]: record for record in answer["records"]}
 
     def close(self) -> None:
         self.session.close()

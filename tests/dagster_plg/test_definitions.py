@@ -104,16 +104,15 @@ def test_each_data_test_runs_in_one_layer_after_all_its_parents(definitions):
     assert done == models
 
 
-def test_the_nightly_run_is_skipped_while_one_is_on(definitions):
-    from dagster import DagsterRunStatus
+def test_the_nightly_run_is_skipped_while_one_is_on():
+    from dagster import DagsterRun, DagsterRunStatus
 
-    from dagster_plg.automation import every_night
+    from dagster_plg.automation import every_night, nightly
 
     with instance_for_test() as instance:
         context = build_schedule_context(instance=instance)
         assert every_night(context).run_config == {}
-        job = definitions.defs.resolve_job_def("nightly")
-        instance.create_run_for_job(job_def=job, status=DagsterRunStatus.STARTED)
+        instance.add_run(DagsterRun(job_name=nightly.name, status=DagsterRunStatus.STARTED))
         assert "not finished" in every_night(context).skip_message
 
 
