@@ -35,7 +35,7 @@ SIGNALS = {
     "pricing_page_viewed": ("event_count", "pricing_page_viewed", 14, 1, None),
     "active_days": ("distinct_days", "*", 14, 5, None),
     "checkout_started": ("event_count", "checkout_started", 14, 1, None),
-    "teammates_invited": ("event_count", "teammate_invited", 14, 2, None),
+    "teammates_invited": ("event_count", "teammate_invited", 14, 4, None),
     "limit_reached_twice": ("event_count", "limit_reached", 14, 2, None),
     "quota_used": ("quota_share", "quota_reported", 14, 1, 0.5),
     "feature_dive": ("event_count", "alert_created;integration_added", 14, 5, None),

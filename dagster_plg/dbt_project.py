@@ -38,7 +38,13 @@ from warehouse.dbt_state import (
     project_fingerprint,
     relations_in,
 )
-from warehouse.dbt_tests import TestOutcome, compiled_tests, run_tests
+from warehouse.dbt_tests import (
+    TestOutcome,
+    TestsBeside,
+    compiled_tests,
+    run_tests,
+    tests_beside,
+)
 from warehouse.settings import Settings
 
 _FAILED = {"error", "fail", "runtime error"}
@@ -306,11 +312,16 @@ def run_dbt_layer(
         unchanged_seeds = set(skipped) & _seeds(nodes)
         answered = _answered(context, nodes, layer, unchanged_seeds)
         running = running_dbt(settings, arguments, state.by_layer[layer], builds)
-        outcome, failed = yield from _built(
-            running, builds, skipped, _checks_of(answered), together
-        )
-        not_built = (chosen - builds.notes.keys()) | failed.keys()
-        checks, outcomes = _checks(context, settings, layer, tests, not_built, answered, builds)
+        # a test shall not read a seed or view that is being replaced
+        waiting = _tests_waiting(context, settings, layer, chosen) if keeps_definitions else {}
+        with tests_beside(settings, nodes, tests, waiting, builds.has_passed) as beside:
+            outcome, failed = yield from _built(
+                running, builds, skipped, _checks_of(answered), together, beside
+            )
+            not_built = (chosen - builds.notes.keys()) | failed.keys()
+            checks, outcomes = _checks(
+                context, settings, layer, tests, not_built, answered, builds, beside.outcomes()
+            )
         builds.put_back({o.unique_id: o.status == "pass" for o in outcomes})
     failures = [f"{nodes[one]['name']}: {message}" for one, message in failed.items()]
     failures += [f"{o.name}: {o.message}" for o in outcomes if o.is_failure]
@@ -355,9 +366,11 @@ def _built(
     skipped: Sequence[str],
     checks: Iterator[AssetCheckResult],
     together: Callable[[], AbstractContextManager],
+    beside: TestsBeside,
 ) -> Generator[MaterializeResult | AssetCheckResult, None, tuple[Any, dict[str, str]]]:
     """Yield what dbt built or left alone, parents first, with ``skipped`` and ``checks`` that are
-    known already while dbt is at work, those ``together``; return dbt's outcome and what failed."""
+    known already while dbt is at work, those ``together``; tests run ``beside``. Return dbt's
+    outcome and what failed."""
     nodes = builds.nodes
     translator = PlgTranslator()
     waiting = list(_parents_first(nodes, set(skipped)))
@@ -371,6 +384,8 @@ def _built(
                     yield _unchanged(translator.get_asset_key(nodes[unique_id]))
                 yield from checks
             building.discard(one.unique_id)
+            if one.unique_id in builds.notes and one.status not in _FAILED:
+                beside.built(one.unique_id)
             node = nodes.get(one.unique_id, {})
             if node.get("resource_type") not in ("model", "seed"):
                 continue  # a hook
@@ -425,10 +440,11 @@ def _checks(
     not_built: Set[str] = frozenset(),
     answered: Mapping[AssetKey, list[TestOutcome]] = MappingProxyType({}),
     builds: LayerBuilds | None = None,
+    done: Mapping[str, TestOutcome] = MappingProxyType({}),
 ) -> tuple[list[AssetCheckResult], list[TestOutcome]]:
     """The checks asked for, but for those ``answered``, and the outcomes of their tests, ``sql`` by
-    unique id. A test waits when something it reads was not built just now, or never was. What
-    passed on the very same data, by the notes of ``builds``, is not asked again."""
+    unique id. A test waits when something it reads was not built just now, or never was. Not asked
+    again: what is ``done``, and what passed on the very same data, by the notes of ``builds``."""
     nodes = parsed_project().manifest_json["nodes"]
     there = relations_in(settings)
 
@@ -446,12 +462,34 @@ def _checks(
         and asset_key not in answered
     }
     asked = [test for tests in able.values() for test in tests]
-    passed = {test for test in asked if builds is not None and builds.has_passed(test)}
-    outcomes = run_tests(settings, [nodes[test] for test in asked if test not in passed], sql)
+    left = [test for test in asked if test not in done]
+    passed = {test for test in left if builds is not None and builds.has_passed(test)}
+    outcomes = run_tests(settings, [nodes[test] for test in left if test not in passed], sql)
     outcomes += [TestOutcome(test, nodes[test]["name"], "pass", 0, None) for test in passed]
+    outcomes += [done[test] for test in asked if test in done]
     by_test = {outcome.unique_id: outcome for outcome in outcomes}
     by_asset = {asset_key: [by_test[test] for test in tests] for asset_key, tests in able.items()}
     return list(_checks_of({key: found for key, found in by_asset.items() if found})), outcomes
+
+
+def _tests_waiting(
+    context: AssetExecutionContext, settings: Settings, layer: str, chosen: Set[str]
+) -> dict[str, set[str]]:
+    """The layer's tests that can run while it is built, each with the ``chosen`` models it reads:
+    all else that it reads is there and stays as it is."""
+    nodes = parsed_project().manifest_json["nodes"]
+    there = relations_in(settings)
+    waiting: dict[str, set[str]] = {}
+    for asset_key, tests in tests_by_asset(layer).items():
+        if AssetCheckKey(asset_key, TESTS_CHECK) not in context.selected_asset_check_keys:
+            continue
+        for test in tests:
+            parents = {p for p in nodes[test]["depends_on"]["nodes"] if p in nodes}
+            if parents & chosen and all(
+                f"{nodes[p]['schema']}.{nodes[p]['name']}" in there for p in parents - chosen
+            ):
+                waiting[test] = parents & chosen
+    return waiting
 
 
 def _reads_only(test: Mapping[str, Any], unique_ids: Set[str]) -> bool:

@@ -47,7 +47,7 @@ HABITS = {
     "pricing_page_viewed": (0.22, 0.4),
     "active_days": (0.20, 0.7),
     "checkout_started": (0.05, 0.3),
-    "teammates_invited": (0.07, 0.4),
+    "teammates_invited": (0.10, 0.4),
     "quota_used": (0.18, 0.5),
     "limit_reached_twice": (0.09, 0.3),
     "core_workflow": (0.60, 0.3),
@@ -72,7 +72,7 @@ INVITE_WINDOW = SHORT_WINDOW
 CASUAL = 0.32  # how much of a user's vigour is seen while nothing is at stake
 COLLEAGUES = 0.35  # of that, of those who did not found the account
 QUIET_DAYS, QUIET_SHARE = 30, 0.4  # after a decision against paying, of the days of use
-INVITES = 2  # and up to two more
+INVITES = 4  # and up to two more: a team is brought in, not one colleague and another
 API_CALLS = (110, 170)
 NOISE_A_MONTH = {"email_opened": 0.7, "docs_viewed": 0.4}
 COMMENT_SHARE = 0.3
@@ -360,15 +360,15 @@ def _weeks_before(
         at = do("support_contacted", 0)
         plan.tickets.append((at + 30_000, founder.index))
     if does["quota_used"]:
-        plan.quota_from[i], plan.quota_until[i] = since, until + 7
+        plan.quota_from[i], plan.quota_until[i] = since, until + 4
     if counts[7] % 1_000 < 1_000 * COMMENT_SHARE:
         do("comment_added", 1)
     invited = []
     if does["teammates_invited"] and account.domain:
-        # early in these weeks: the colleagues are to look at it too
-        early = sorted(days or ranked)[:2]
+        # in the middle of these weeks: the colleagues are to look at it too
+        middle = sorted(days or ranked, key=lambda d: abs(until - 4 - d))[:2]
         for nth in range(INVITES + int(counts[6] % 3)):
-            day = early[nth % len(early)]
+            day = middle[nth % len(middle)]
             own[day - plan.first_day] = True
             sent = day * MS_DAY + next(clock)
             invite = f"inv_y{account.index:05x}{nth:02x}"

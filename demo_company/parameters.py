@@ -8,7 +8,7 @@ from typing import Any
 
 from demo_company.clock import add_months, day_ms
 
-GENERATOR_VERSION = "7"
+GENERATOR_VERSION = "8"
 DEFAULT_END = date(2026, 7, 1)
 Progress = Callable[[str, int, int], None]
 

@@ -58,10 +58,11 @@ def remove_leftovers(lake_dir: Path, committed_load: int) -> int:
         )
     shutil.rmtree(lake_dir / STAGING, ignore_errors=True)
     removed = 0
-    for path in lake_dir.glob("*/**/load-*.parquet"):
-        if (load := load_of(path)) is not None and load > committed_load:
-            path.unlink()
-            removed += 1
+    for folder, _, names in os.walk(lake_dir):
+        for path in (Path(folder, name) for name in names if name.startswith("load-")):
+            if (load := load_of(path)) is not None and load > committed_load:
+                path.unlink()
+                removed += 1
     return removed
 
 

@@ -1,6 +1,8 @@
 """Shared by all tests: nobody's environment leaks in, nobody's home is touched."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -8,9 +10,22 @@ from xdist.scheduler import LoadFileScheduling
 
 from warehouse.settings import Settings
 
+_IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 for name in [name for name in os.environ if name.startswith("PLG_")]:
-    del os.environ[name]
+    if not (_IS_WORKER and name == "PLG_DBT_CACHE"):
+        del os.environ[name]
 Settings.model_config["env_file"] = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The project is parsed once for all homes that tests make, in all workers."""
+    if not _IS_WORKER:
+        os.environ["PLG_DBT_CACHE"] = tempfile.mkdtemp(prefix="plg-tests-dbt-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not _IS_WORKER:
+        shutil.rmtree(os.environ.pop("PLG_DBT_CACHE"), ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,11 @@
 """dbt in this process: one environment for it, one place that starts it."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
@@ -67,11 +69,43 @@ def run_dbt(
     from dbt.cli.main import dbtRunner
 
     settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
-    with _environ(dbt_environment(settings)), _noted(builds):
+    with _environ(dbt_environment(settings)), _noted(builds), _parsed_once(settings):
         try:
             return dbtRunner(manifest=manifest, callbacks=list(on_event)).invoke(list(arguments))
         finally:
             _release_warehouse()
+
+
+@contextmanager
+def _parsed_once(settings: Settings) -> Iterator[None]:
+    """Give a home that has none the parsed project of `Settings.dbt_cache`, and put there what the
+    first had to parse. dbt takes from it all that did not change since.
+
+    dbt would parse all anew for another warehouse path, as a project might ask for it: this one
+    does not (`tests/dbt_project`).
+    """
+    from dbt.adapters.duckdb.credentials import DuckDBCredentials
+
+    own = settings.dbt_target_dir / "partial_parse.msgpack"
+    shared = settings.dbt_cache / own.name if settings.dbt_cache else None
+    if shared is not None and shared.exists() and not own.exists():
+        _put(shared, own)
+    shown = DuckDBCredentials._connection_keys
+    DuckDBCredentials._connection_keys = lambda self: tuple(k for k in shown(self) if k != "path")
+    try:
+        yield
+    finally:
+        DuckDBCredentials._connection_keys = shown
+        if shared is not None and own.exists() and not shared.exists():
+            _put(own, shared)
+
+
+def _put(source: Path, target: Path) -> None:
+    """Copy a file so that nobody ever sees half of it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    shutil.copyfile(source, partial)
+    partial.replace(target)
 
 
 def _noted(builds: LayerBuilds | None) -> AbstractContextManager:

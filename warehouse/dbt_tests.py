@@ -7,9 +7,10 @@ is decided as dbt decides it: ``fail_calc``, ``warn_if``, ``error_if``, ``limit`
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +42,7 @@ def compiled_tests(settings: Settings, manifest: Any, project: str) -> dict[str,
 
     Raises ``RuntimeError`` when a test does not compile.
     """
-    kept = settings.home / "dbt" / "compiled_tests.json"
+    kept = (settings.dbt_cache or settings.home / "dbt") / "compiled_tests.json"
     key = [project, settings.target, settings.product_line]
     with suppress(FileNotFoundError, ValueError):
         found = json.loads(kept.read_text())
@@ -58,7 +59,7 @@ def compiled_tests(settings: Settings, manifest: Any, project: str) -> dict[str,
         raise RuntimeError(f"dbt cannot compile its tests: {outcome.exception or wrong}")
     sql = {r.node.unique_id: r.node.compiled_code for r in outcome.result.results}
     kept.parent.mkdir(parents=True, exist_ok=True)
-    partial = kept.with_suffix(".tmp")
+    partial = kept.with_suffix(f".{os.getpid()}.tmp")
     partial.write_text(json.dumps({"key": key, "sql": sql}))
     partial.replace(kept)
     return sql
@@ -68,15 +69,67 @@ def run_tests(
     settings: Settings, tests: Iterable[Mapping[str, Any]], sql: Mapping[str, str]
 ) -> list[TestOutcome]:
     """Run ``tests`` (nodes of dbt's manifest) against the warehouse, a few at a time."""
+    with (
+        duckdb.connect(str(settings.warehouse_path)) as connection,
+        ThreadPoolExecutor(_AT_ONCE) as pool,
+    ):
+        return list(pool.map(lambda test: _outcome(connection, test, sql), tests))
+
+
+@dataclass
+class TestsBeside:
+    """Tests that run while dbt builds what other tests read.
+
+    ``waiting`` holds, for each test, the nodes still to be built that it reads.
+    """
+
+    waiting: dict[str, set[str]]
+    start: Callable[[str], Future[TestOutcome]]
+    started: dict[str, Future[TestOutcome]]
+
+    def built(self, unique_id: str) -> None:
+        """Start the tests for which this node was the last to come."""
+        for test in [test for test, nodes in self.waiting.items() if unique_id in nodes]:
+            self.waiting[test].discard(unique_id)
+            if not self.waiting[test]:
+                del self.waiting[test]
+                self.started[test] = self.start(test)
+
+    def outcomes(self) -> dict[str, TestOutcome]:
+        """Of the tests that could run, by unique id; waits for those under way."""
+        return {test: future.result() for test, future in self.started.items()}
+
+
+@contextmanager
+def tests_beside(
+    settings: Settings,
+    nodes: Mapping[str, Mapping[str, Any]],
+    sql: Mapping[str, str],
+    waiting: Mapping[str, set[str]],
+    is_known_to_pass: Callable[[str], bool],
+) -> Iterator[TestsBeside]:
+    """Tests to run one at a time as what they read is built. What ``is_known_to_pass``, asked when
+    all of that is there, is not run."""
     with duckdb.connect(str(settings.warehouse_path)) as connection:
 
-        def outcome(test: Mapping[str, Any]) -> TestOutcome:
-            with connection.cursor() as cursor:
-                cursor.execute("set timezone = 'UTC'")
-                return _run(cursor, test, sql[test["unique_id"]])
+        def run(test: str) -> TestOutcome:
+            if is_known_to_pass(test):
+                return TestOutcome(test, nodes[test]["name"], "pass", 0, None)
+            return _outcome(connection, nodes[test], sql)
 
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return list(pool.map(outcome, tests))
+        with ThreadPoolExecutor(1, thread_name_prefix="tests") as pool:
+            try:
+                yield TestsBeside(dict(waiting), lambda test: pool.submit(run, test), {})
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+
+def _outcome(
+    connection: duckdb.DuckDBPyConnection, test: Mapping[str, Any], sql: Mapping[str, str]
+) -> TestOutcome:
+    with connection.cursor() as cursor:
+        cursor.execute("set timezone = 'UTC'")
+        return _run(cursor, test, sql[test["unique_id"]])
 
 
 def _run(connection: duckdb.DuckDBPyConnection, test: Mapping[str, Any], sql: str) -> TestOutcome:

@@ -28,6 +28,11 @@ class Settings(BaseSettings):
     home: Path = Field(default=PROJECT_ROOT / ".plg", description="everything written goes here")
     landing: Path | None = Field(default=None, description="source files; default HOME/landing")
     target: str = Field(default="duckdb", description="dbt target")
+    dbt_cache: Path | None = Field(
+        default=None,
+        description="folder in which homes share what dbt parsed and compiled, so that a new one "
+        "starts 20 s sooner; default: each its own",
+    )
     as_of: datetime | None = Field(default=None, description="the pipeline's now, ISO 8601")
     reporting_currency: str = "USD"
     timezone: str = "UTC"
@@ -91,7 +96,7 @@ class Settings(BaseSettings):
     ui_host: str = "127.0.0.1"
     ui_port: int = 3000
 
-    @field_validator("home", "landing", "csv_folder", mode="after")
+    @field_validator("home", "landing", "csv_folder", "dbt_cache", mode="after")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         # a relative DuckDB path makes two warehouses, depending on the working directory

@@ -37,6 +37,7 @@ _KNOWN_WHEN = {
     "int_pql__handoff_log",
     "int_health__paying_spans",
     "rpt_mrr_as_known",
+    "stg_syncs__deliveries",
 }
 
 
