@@ -3,7 +3,15 @@
 from dagster import Definitions, in_process_executor
 
 from dagster_plg.alerting import tell_of_failed_runs
-from dagster_plg.automation import every_night, ingest_and_build, landing_folder, nightly
+from dagster_plg.automation import (
+    as_it_happens,
+    every_15_minutes,
+    every_night,
+    hot_pqls,
+    ingest_and_build,
+    landing_folder,
+    nightly,
+)
 from dagster_plg.event_registry import event_registry
 from dagster_plg.gate_checks import gate_checks
 from dagster_plg.ingestion_assets import ingest
@@ -32,9 +40,9 @@ defs = Definitions(
         *build_syncs(),
     ],
     asset_checks=gate_checks,
-    jobs=[nightly, ingest_and_build, reread_received_days],
-    schedules=[every_night],
-    sensors=[landing_folder, tell_of_failed_runs],
+    jobs=[nightly, as_it_happens, ingest_and_build, reread_received_days],
+    schedules=[every_night, every_15_minutes],
+    sensors=[hot_pqls, landing_folder, tell_of_failed_runs],
     resources={"installation": Installation()},
     # a step in a process of its own costs seconds of imports; DuckDB has one writer anyway
     executor=in_process_executor,

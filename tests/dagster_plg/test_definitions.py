@@ -1,6 +1,8 @@
 """The asset graph: complete, described, in the order of the flow."""
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -144,3 +146,56 @@ def test_the_landing_sensor_waits_until_files_have_stopped_growing(
         assert answer.run_key
         answer, cursor = look(cursor)
         assert "nothing new" in answer.skip_message
+
+
+def test_a_file_nobody_writes_to_any_more_is_built_at_the_first_look(tmp_path, monkeypatch):
+    from dagster_plg.automation import SETTLED_SECONDS, hot_pqls
+
+    monkeypatch.setenv("PLG_HOME", str(tmp_path))
+    (tmp_path / "landing").mkdir()
+    file = tmp_path / "landing" / "a.jsonl"
+    file.write_text("{}\n")
+    long_ago = time.time() - SETTLED_SECONDS - 1
+    os.utime(file, (long_ago, long_ago))
+    with DagsterInstance.ephemeral() as instance:
+        context = build_sensor_context(
+            instance=instance, resources={"installation": Installation()}
+        )
+        assert hot_pqls(context).run_key
+
+
+@pytest.mark.parametrize("job", ["nightly", "as_it_happens", "ingest_and_build"])
+def test_nothing_starts_by_itself_while_a_main_job_is_at_work(job, tmp_path, monkeypatch):
+    from dagster import DagsterRun, DagsterRunStatus
+
+    from dagster_plg.automation import every_15_minutes, hot_pqls
+
+    monkeypatch.setenv("PLG_HOME", str(tmp_path))
+    (tmp_path / "landing").mkdir()
+    (tmp_path / "landing" / "a.jsonl").write_text("{}\n")
+    with instance_for_test() as instance:
+        schedule = build_schedule_context(instance=instance)
+        assert every_15_minutes(schedule).run_config == {}
+        instance.add_run(DagsterRun(job_name=job, status=DagsterRunStatus.STARTED))
+        assert f"a run of {job}" in every_15_minutes(schedule).skip_message
+        sensor = build_sensor_context(instance=instance, resources={"installation": Installation()})
+        for _ in range(2):  # also once the file has settled
+            answer = hot_pqls(sensor)
+        assert f"a run of {job}" in answer.skip_message
+
+
+def test_what_cannot_wait_is_synced_as_it_happens_after_what_it_points_at(definitions, graph):
+    keys = {
+        job: {
+            "_".join(key.path)
+            for key in definitions.defs.resolve_job_def(job).asset_layer.executable_asset_keys
+        }
+        for job in ("as_it_happens", "ingest_and_build")
+    }
+    syncs = set(load_specs())
+    assert not syncs & keys["ingest_and_build"]
+    now = syncs & keys["as_it_happens"]
+    assert {"salesforce_pqls", "hubspot_pqls", "slack_hot_pqls", "salesforce_accounts"} <= now
+    assert {n for n, spec in load_specs().items() if spec.cadence != "nightly"} <= now
+    assert {name for spec in map(load_specs().get, now) for name in spec.depends_on} <= now
+    assert "csv_revenue_recognition" not in now
