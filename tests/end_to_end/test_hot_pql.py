@@ -7,7 +7,6 @@ UI does it, an event file moved into the landing folder. Prints when it arrived 
 import gzip
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -114,20 +113,19 @@ def finished_runs() -> list[str]:
     return states
 
 
-def hot_file(home: Path) -> tuple[str, Path]:
-    """An account that is not hot, and a file (not landed yet) that makes it so."""
+def hot_file(home: Path) -> tuple[str, str, Path]:
+    """An account that is not hot, its name, and a file (not landed yet) that makes it so."""
     settings = Settings(home=home, _env_file=None)
     with duckdb.connect(str(settings.published_path), read_only=True) as published:
-        cold = {
-            account
-            for (account,) in published.execute(
-                "select account_id from pql.fct_current_scores as scores "
+        cold = dict(
+            published.execute(
+                "select account_id, account_name from pql.fct_current_scores as scores "
                 "inner join core.dim_accounts as accounts using (account_id) "
                 "where model_key = 'rubric_150' and points < 20 "
                 "and account_id not in (select account_id from revenue.fct_mrr_movements) "
                 "and account_id not in (select account_id from pql.fct_handoffs) order by 1"
             ).fetchall()
-        }
+        )
     users: dict[str, dict[str, dict[str, Any]]] = {}
     for path in sorted((settings.landing_dir / "events" / "segment").rglob("*.jsonl*")):
         opened = gzip.open if path.suffix == ".gz" else open
@@ -154,7 +152,7 @@ def hot_file(home: Path) -> tuple[str, Path]:
         calls.append(json.dumps(call))
     file = home / "2026-07-01.jsonl"
     file.write_text("\n".join(calls) + "\n")
-    return account, file
+    return account, cold[account], file
 
 
 def _read(line: str) -> dict[str, Any]:
@@ -165,26 +163,30 @@ def _read(line: str) -> dict[str, Any]:
     return call if isinstance(call, dict) else {}
 
 
-def records(home: Path, system: str, kind: str) -> str:
+def page(home: Path, path: str) -> str:
+    """A page of the mocks, as a salesperson sees it."""
     server = running_server(Settings(home=home, _env_file=None))
     assert server is not None
-    return http.get(f"{server.url}/records/{system}/{kind}").text
+    return http.get(f"{server.url}{path}").raise_for_status().text
 
 
 def test_a_hot_pql_is_in_both_crms_and_in_slack_within_a_minute_of_its_file(home, capsys):
-    account, file = hot_file(home)
+    account, name, file = hot_file(home)
+    places = {
+        "Salesforce": (f"/records/salesforce/PQL__c?q={account}", "/records/salesforce/PQL__c/"),
+        "HubSpot": (f"/records/hubspot/pql?q={account}", "/records/hubspot/pql/"),
+        "Slack": ("/messages", name),
+    }
     with ui(home):
+        for path, sign in places.values():
+            assert sign not in page(home, path)
         landed = Settings(home=home, _env_file=None).landing_dir / "events" / "segment" / file.name
         started = time.monotonic()
         file.rename(landed)
         seconds = {}
-        places = {
-            "Salesforce": ("salesforce", "PQL__c"), "HubSpot": ("hubspot", "pql"),
-            "Slack": ("slack", "messages"),
-        }  # fmt: skip
-        for name, (system, kind) in places.items():
-            wait(name, 180, lambda s=system, k=kind: re.search(account, records(home, s, k)))
-            seconds[name] = time.monotonic() - started
+        for place, (path, sign) in places.items():
+            wait(place, 180, lambda path=path, sign=sign: sign in page(home, path))
+            seconds[place] = time.monotonic() - started
     with capsys.disabled():
         print(f"\nhot PQL of {account}, seconds from the file's arrival: ", end="")
         print(", ".join(f"{name} {after:.1f}" for name, after in seconds.items()))

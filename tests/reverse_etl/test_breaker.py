@@ -193,7 +193,7 @@ def test_a_plan_that_grew_after_a_person_saw_it_is_stopped_again(loaded, mocks):
 @pytest.mark.parametrize(
     ("breaker", "message"),
     [
-        ("{score: Nmae}", "breaker.score: Nmae is not among fields"),
+        ("{score: Naam}", "breaker.score: Naam is not among fields"),
         ("{most: 3}", "breaker.most: is not a key; allowed are create, update, delete, least"),
         ("{delete: 0}", "breaker.delete"),
     ],
