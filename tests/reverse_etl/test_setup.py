@@ -163,7 +163,7 @@ def test_text_of_any_length_is_not_sent_to_a_short_field(
 ) -> None:
     home.publish(salesforce__accounts=1)
     fields = {"Name": "account_name", "PLG_Plan__c": "plan", "PLG_PQL_Reason__c": "pql_reason"}
-    folder = changed_spec(tmp_path / "specs", "salesforce_accounts", fields=fields)
+    folder = changed_spec(tmp_path / "specs", "salesforce_accounts", fields=fields, breaker={})
     report = run_sync(
         home.settings, "salesforce_accounts", base_urls=mocks.urls, specs_folder=folder
     )
@@ -202,7 +202,10 @@ def test_a_refused_deployment_creates_nothing_and_names_the_component(
     too_long = f"PLG_{'Very_' * 9}Long__c"
     fields = {"Name": {"column": "account_name", "max_length": 255}, "PLG_New__c": "employees"}
     folder = changed_spec(
-        tmp_path / "specs", "salesforce_accounts", fields={**fields, too_long: "employees"}
+        tmp_path / "specs",
+        "salesforce_accounts",
+        fields={**fields, too_long: "employees"},
+        breaker={},
     )
     with pytest.raises(SyncStopped, match=f"Account.{too_long}.*name is not valid"):
         set_up(home.settings, "salesforce", apply=True, base_urls=mocks.urls, specs_folder=folder)

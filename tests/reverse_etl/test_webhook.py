@@ -92,7 +92,7 @@ def test_the_body_is_signed_with_its_time() -> None:
     assert signature("secret", 12, b'{"a":1}') == f"t=12,v1={made}"
 
 
-@pytest.mark.parametrize("skew", [0, 301, -301])
+@pytest.mark.parametrize("skew", [0, 310, -310])
 def test_a_call_that_is_forged_or_replayed_is_refused_by_the_receiver(
     home: Home, mocks: Mocks, skew: int
 ) -> None:
